@@ -1,0 +1,1 @@
+"""See and hear emotion in speech."""

@@ -1,0 +1,102 @@
+"""What the recogniser answers, and its JSON form (a contract: see README)."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from ser.transcript import Transcript
+
+
+@dataclass(frozen=True)
+class EncoderAttention:
+    """Where one encoder looked: attentive statistics pooling's weights on the recording's time axis.
+
+    Weights of one window sum to 1. Over several windows they are scaled by the window's share of
+    the speech, so that they sum to 1 over the recording.
+    """
+
+    times_s: tuple[float, ...]  # centre of each frame, or of the word a token belongs to
+    weights: tuple[float, ...]  # same length as times_s, each >= 0
+    tokens: tuple[str, ...] | None = None  # text encoder only
+
+
+@dataclass(frozen=True)
+class WindowPrediction:
+    """The answer for one window of the recording."""
+
+    start_s: float
+    end_s: float
+    speech_s: float  # seconds of speech inside, the window's weight in the recording's answer
+    emotions: dict[str, float]
+    attributes: dict[str, float]
+    attention: dict[str, EncoderAttention]
+    contributions: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one recording: the mean of its windows, weighted by seconds of speech."""
+
+    emotions: dict[str, float]  # class -> probability, in the bundle's order, sums to 1
+    attributes: dict[str, float]  # arousal, valence, dominance, each in 1..7
+    attention: dict[str, EncoderAttention]
+    contributions: dict[str, float]  # encoder -> share of the answer, sums to 1 or all zero
+    contribution_changes: dict[str, float]  # encoder -> probability moved by leaving it out, 0..1
+    transcript: Transcript
+    duration_s: float
+    speech_s: float
+    windows: tuple[WindowPrediction, ...]
+    bundle: str
+    notes: tuple[str, ...] = ()  # what the user should know, e.g. why the text was left out
+
+    @property
+    def emotion(self) -> str:
+        """The most probable class."""
+        return max(self.emotions, key=self.emotions.__getitem__)
+
+    def to_dict(self, timeline: bool = False) -> dict[str, Any]:
+        """Plain JSON types under the names of the public contract; times in seconds."""
+        result: dict[str, Any] = {
+            "duration_s": self.duration_s,
+            "speech_s": self.speech_s,
+            "transcript": {
+                "text": self.transcript.text,
+                "source": self.transcript.source,
+                "language": self.transcript.language,
+                "words": [
+                    {"text": word.text, "start_s": word.start_s, "end_s": word.end_s}
+                    for word in self.transcript.words
+                ],
+            },
+            "emotions": self.emotions,
+            "attributes": self.attributes,
+            "attention": _attention_to_dict(self.attention),
+            "contributions": self.contributions,
+            "contribution_changes": self.contribution_changes,
+            "bundle": self.bundle,
+            "notes": list(self.notes),
+        }
+        if timeline:
+            result["timeline"] = [
+                {
+                    "start_s": window.start_s,
+                    "end_s": window.end_s,
+                    "speech_s": window.speech_s,
+                    "emotions": window.emotions,
+                    "attributes": window.attributes,
+                    "attention": _attention_to_dict(window.attention),
+                    "contributions": window.contributions,
+                }
+                for window in self.windows
+            ]
+        return result
+
+
+def _attention_to_dict(attention: dict[str, EncoderAttention]) -> dict[str, Any]:
+    return {
+        name: {
+            "times_s": list(view.times_s),
+            "weights": list(view.weights),
+            **({"tokens": list(view.tokens)} if view.tokens is not None else {}),
+        }
+        for name, view in attention.items()
+    }
