@@ -1,11 +1,13 @@
 """Where somebody speaks, and how a recording is cut into windows along its pauses."""
 
-import functools
+import importlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
+from types import ModuleType
 
 import torch
 
@@ -13,8 +15,12 @@ from ser.audio import SAMPLE_RATE_HZ, Waveform
 
 MARGIN_S = 0.2  # kept before the first and after the last speech of a window
 MAX_PAUSE_S = 2.0  # a longer pause never lies inside a window
+MIN_SPEECH_MS = 100  # at silero-vad's own 250 a shouted "no" or "stop" is often missed
 
-_lock = threading.Lock()  # the detector keeps its state between chunks: one recording at a time
+NO_SPEECH = "{name} holds no speech. Choose a recording in which somebody speaks."
+
+_import_lock = threading.Lock()
+_idle_detectors: list[torch.nn.Module] = []
 
 
 @dataclass(frozen=True)
@@ -36,26 +42,48 @@ class Window:
 
 def detect_speech(waveform: Waveform) -> tuple[Segment, ...]:
     """Stretches of speech in order, found by silero-vad; empty when nobody speaks."""
-    from silero_vad import get_speech_timestamps
-
-    with _lock:
-        found = get_speech_timestamps(torch.from_numpy(waveform.samples), _detector())
+    silero_vad = _import_silero_vad()
+    with _borrowed_detector() as detector:
+        found = silero_vad.get_speech_timestamps(
+            torch.from_numpy(waveform.samples),
+            detector,
+            sampling_rate=SAMPLE_RATE_HZ,
+            min_speech_duration_ms=MIN_SPEECH_MS,
+        )
     return tuple(
         Segment(stretch["start"] / SAMPLE_RATE_HZ, stretch["end"] / SAMPLE_RATE_HZ)
         for stretch in found
     )
 
 
-@functools.cache
-def _detector() -> torch.nn.Module:
-    from silero_vad import load_silero_vad
+@contextmanager
+def _borrowed_detector() -> Iterator[torch.nn.Module]:
+    """A detector for one recording: it keeps its state between chunks, so no two may share it.
 
-    return load_silero_vad()
+    One is loaded at first use and serves from then on; more only while recordings overlap in time.
+    """
+    try:
+        detector = _idle_detectors.pop()
+    except IndexError:
+        detector = _import_silero_vad().load_silero_vad()
+    try:
+        yield detector
+    finally:
+        _idle_detectors.append(detector)
 
 
-def cut_windows(
-    segments: Sequence[Segment], duration_s: float, max_s: float
-) -> tuple[Window, ...]:
+def _import_silero_vad() -> ModuleType:
+    """The package, without what importing it does to everybody else: torch limited to a thread."""
+    with _import_lock:
+        threads = torch.get_num_threads()
+        try:
+            return importlib.import_module("silero_vad")
+        finally:
+            if torch.get_num_threads() != threads:
+                torch.set_num_threads(threads)
+
+
+def cut_windows(segments: Sequence[Segment], duration_s: float, max_s: float) -> tuple[Window, ...]:
     """Windows around the speech: none longer than `max_s`, cut in the longest pauses.
 
     A window reaches 0.2 s beyond its speech, at most to the middle of a shorter pause and to the
@@ -66,31 +94,44 @@ def cut_windows(
         raise ValueError(f"max_s must be positive, got {max_s}")
     if not segments:
         return ()
-    return tuple(_cut(tuple(segments), 0.0, duration_s, max_s))
-
-
-def _cut(
-    segments: tuple[Segment, ...], left_s: float, right_s: float, max_s: float
-) -> list[Window]:
-    """Windows for `segments`, between the limits that the neighbours leave."""
-    start_s = max(left_s, segments[0].start_s - MARGIN_S)
-    end_s = min(right_s, segments[-1].end_s + MARGIN_S)
     pauses = [after.start_s - before.end_s for before, after in pairwise(segments)]
-    longest = max(range(len(pauses)), key=pauses.__getitem__, default=None)
-    if longest is None:
-        return _cut_speech(segments[0], start_s, end_s, max_s)
-    if end_s - start_s <= max_s and pauses[longest] <= MAX_PAUSE_S:
-        return [Window(start_s, end_s, sum(part.end_s - part.start_s for part in segments))]
-    before, after = segments[: longest + 1], segments[longest + 1 :]
-    middle_s = (before[-1].end_s + after[0].start_s) / 2
-    return _cut(before, left_s, middle_s, max_s) + _cut(after, middle_s, right_s, max_s)
+    middles = [(before.end_s + after.start_s) / 2 for before, after in pairwise(segments)]
+    limits = [0.0, *middles, duration_s]  # limits[i], limits[i + 1]: room of segments[i]
+    windows: list[Window] = []
+    waiting = [(0, len(segments))]
+    while waiting:
+        first, stop = waiting.pop()
+        start_s = max(limits[first], segments[first].start_s - MARGIN_S)
+        end_s = min(limits[stop], segments[stop - 1].end_s + MARGIN_S)
+        if stop - first == 1:
+            windows += _cut_speech(segments[first], start_s, end_s, max_s)
+            continue
+        longest = _longest_pause(pauses, first, stop - 1)
+        if end_s - start_s > max_s or pauses[longest] > MAX_PAUSE_S:
+            waiting += [(longest + 1, stop), (first, longest + 1)]
+        else:
+            speech_s = sum(speech.end_s - speech.start_s for speech in segments[first:stop])
+            windows.append(Window(start_s, end_s, speech_s))
+    return tuple(windows)
+
+
+def _longest_pause(pauses: Sequence[float], first: int, stop: int) -> int:
+    """Index of the longest pause in [first, stop); of equal ones, which are common because speech
+    is detected in steps of 32 ms, the one nearest to the middle."""
+    middle = (first + stop - 1) / 2
+    return max(range(first, stop), key=lambda i: (round(pauses[i], 3), -abs(i - middle)))
 
 
 def _cut_speech(speech: Segment, start_s: float, end_s: float, max_s: float) -> list[Window]:
-    """One stretch of speech: margins give way first, then it is cut into equal parts."""
+    """Speech without a pause: its margins give way first, then it is cut into equal parts."""
     length_s = speech.end_s - speech.start_s
-    if end_s - start_s <= max_s:
-        return [Window(start_s, end_s, length_s)]
-    count = math.ceil(length_s / max_s)
-    edges = [speech.start_s + length_s * part / count for part in range(count + 1)]
-    return [Window(a, b, b - a) for a, b in pairwise(edges)]
+    if length_s > max_s:
+        count = math.ceil(length_s / max_s + 1e-9)  # rounding must not make a part too long
+        edges = [speech.start_s + length_s * part / count for part in range(count)]
+        edges.append(speech.end_s)
+        return [Window(left_s, right_s, right_s - left_s) for left_s, right_s in pairwise(edges)]
+    margin_s = (max_s - length_s) / 2
+    if end_s - start_s > max_s:
+        start_s = max(start_s, speech.start_s - margin_s)
+        end_s = min(end_s, speech.end_s + margin_s)
+    return [Window(start_s, end_s, length_s)]
