@@ -30,3 +30,7 @@ class TranscriptionError(SerError):
 
 class BundleError(SerError):
     """A bundle folder or Hub repository is missing, damaged or does not match its config."""
+
+
+class HubError(SerError):
+    """A checkpoint is neither on this machine nor can it be fetched from the Hugging Face Hub."""
