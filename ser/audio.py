@@ -87,8 +87,8 @@ def waveform_from_array(samples: np.ndarray, sample_rate_hz: float) -> Waveform:
     """`samples` [T] or [T, channels], integers of full scale or floats of -1..1, at any rate."""
     name = "The recording"
     samples = np.asarray(samples)
-    channels_last = samples.ndim == 1 or (samples.ndim == 2 and samples.shape[1] <= len(samples))
-    if not channels_last or samples.dtype.kind not in "iuf":
+    is_transposed = samples.ndim == 2 and samples.shape[1] > len(samples) > 0
+    if samples.ndim not in (1, 2) or is_transposed or samples.dtype.kind not in "iuf":
         found = f"{samples.dtype} {list(samples.shape)}"
         raise AudioError(f"{name} must be numbers [T] or [T, channels], but is {found}.")
     mixer = _Mixer(name, MAX_SECONDS)
@@ -108,7 +108,7 @@ class _Mixer:
         self.name = name
         self.max_seconds = max_seconds
         self.input_s = 0.0
-        self._rate_hz = 0.0
+        self._rate_hz: float | None = None
         self._resampler: soxr.ResampleStream | None = None
         self._gathered: list[np.ndarray] = []  # mono at the input's rate
         self._gathered_length = 0
@@ -157,7 +157,7 @@ class _Mixer:
                 f"{self.name} holds samples that are not finite numbers (NaN or infinity). "
                 "Export it again as 16-bit WAV."
             )
-        self._blocks.append(self._resampler.resample_chunk(mono, last=last).copy())
+        self._blocks.append(self._resampler.resample_chunk(mono, last=last))
         self._gathered, self._gathered_length = [], 0
 
 
@@ -232,10 +232,7 @@ def _frames(container: InputContainer, stream: AudioStream) -> Iterator[AudioFra
 
 def _declared_s(container: InputContainer, stream: AudioStream) -> float:
     """Seconds of sound that the header promises; 0 where it promises nothing or only estimates."""
-    # An MP3 without the header frame of its encoder has a duration guessed from the bit rate.
-    is_exact = container.format.name in _DECLARES_LENGTH or (
-        container.format.name == "mp3" and "encoder" in stream.metadata
-    )
+    is_exact = container.format.name in _DECLARES_LENGTH
     if not is_exact or stream.duration is None or stream.time_base is None:
         return 0.0
     return float(stream.duration * stream.time_base)

@@ -1,6 +1,6 @@
 """Does a file end before its container says so?
 
-FFmpeg reads WAV, Ogg and WebM files that were cut off in the middle without a complaint. Their
+FFmpeg reads WAV, MP3, Ogg and WebM files that were cut off in the middle without a complaint. Their
 headers tell, so that no answer is given on half a recording. What cannot be told (a stream of
 frames without any length, a cut exactly between two pages) counts as whole.
 """
@@ -9,7 +9,7 @@ import os
 from pathlib import Path
 from typing import BinaryIO
 
-_RIFF_SLACK_BYTES = 64  # some recorders count the header into the length of the sound
+_SLACK_BYTES = 64  # some recorders count the header into the length of the sound
 _RIFF_UNKNOWN_BYTES = 0x7FFF_0000  # written by programs that could not go back to the header
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # header, lacing values, longest body
 _EBML_SEGMENT, _EBML_CLUSTER = 0x18538067, 0x1F43B675
@@ -27,7 +27,9 @@ def is_cut_off(path: Path) -> bool:
             return _is_ogg_cut_off(file, size)
         if head[:4] == b"\x1a\x45\xdf\xa3":
             return _is_webm_cut_off(file, size)
-        return head[4:8] == b"ftyp" and _is_mp4_cut_off(file, size)
+        if head[4:8] == b"ftyp":
+            return _is_mp4_cut_off(file, size)
+        return _is_mp3_cut_off(file, size)
 
 
 def _is_wav_cut_off(file: BinaryIO, size: int) -> bool:
@@ -38,9 +40,28 @@ def _is_wav_cut_off(file: BinaryIO, size: int) -> bool:
         kind, length = file.read(4), int.from_bytes(file.read(4), "little")
         position += 8
         if kind == b"data":
-            return length < _RIFF_UNKNOWN_BYTES and position + length > size + _RIFF_SLACK_BYTES
+            return length < _RIFF_UNKNOWN_BYTES and position + length > size + _SLACK_BYTES
         position += length + length % 2
     return True  # the header ends before the sound begins
+
+
+def _is_mp3_cut_off(file: BinaryIO, size: int) -> bool:
+    """MP3: the first frame, behind an ID3 tag or not, may tell the bytes of all (Xing header)."""
+    file.seek(0)
+    start = 0
+    tag = file.read(10)
+    if tag[:3] == b"ID3" and len(tag) == 10:
+        seven_bits = tag[6] << 21 | tag[7] << 14 | tag[8] << 7 | tag[9]
+        start = 10 + seven_bits
+        if start > size:
+            return True
+    file.seek(start)
+    frame = file.read(64)  # header, side information of up to 32 bytes, Xing header
+    xing = max(frame.find(b"Xing"), frame.find(b"Info"))
+    if frame[:1] != b"\xff" or xing < 0 or len(frame) < xing + 16 or not frame[xing + 7] & 2:
+        return False
+    field = xing + 8 + 4 * (frame[xing + 7] & 1)  # the number of frames may come first
+    return start + int.from_bytes(frame[field : field + 4], "big") > size + _SLACK_BYTES
 
 
 def _is_ogg_cut_off(file: BinaryIO, size: int) -> bool:

@@ -77,7 +77,7 @@ def test_an_unknown_device_is_answered_with_the_known_ones(sounddevice: FakeSoun
 
 def test_no_microphone(sounddevice: FakeSounddevice) -> None:
     del sounddevice.devices[1]
-    with pytest.raises(MicrophoneError, match="No microphone was found. Connect one"):
+    with pytest.raises(MicrophoneError, match=r"No microphone was found\. Connect one"):
         record(1.0)
 
 
@@ -95,13 +95,13 @@ def test_lost_sound_is_said(sounddevice: FakeSounddevice) -> None:
 
 def test_a_muted_microphone(sounddevice: FakeSounddevice) -> None:
     sounddevice.level = 0.0
-    with pytest.raises(AudioError, match="is silent. Check that the microphone is on"):
+    with pytest.raises(AudioError, match=r"is silent\. Check that the microphone is on"):
         record(1.0)
 
 
 @pytest.mark.parametrize("seconds", [0.0, -1.0, 0.2, 1e9, float("nan")])
 def test_impossible_lengths(sounddevice: FakeSounddevice, seconds: float) -> None:
-    with pytest.raises(MicrophoneError, match="takes 0.3 to 1800 seconds"):
+    with pytest.raises(MicrophoneError, match=r"takes 0\.3 to 1800 seconds"):
         record(seconds)
 
 
@@ -123,7 +123,10 @@ def test_a_missing_library_is_named_with_its_remedy(
 
 
 def test_without_hardware_the_real_library_ends_in_the_same_error() -> None:
-    real = pytest.importorskip("sounddevice", exc_type=(ImportError, OSError))
+    try:
+        import sounddevice as real
+    except OSError as error:
+        pytest.skip(str(error))
     if any(device["max_input_channels"] for device in real.query_devices()):
         pytest.skip("this computer has a microphone")
     with pytest.raises(MicrophoneError, match="No microphone was found"):

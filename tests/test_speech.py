@@ -3,7 +3,9 @@
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import astuple
 from itertools import pairwise
 from pathlib import Path
 
@@ -20,6 +22,12 @@ def total(segments: tuple[Segment, ...]) -> float:
 
 def share_with_speech(paths: list[Path]) -> float:
     return sum(bool(detect_speech(load_audio(path))) for path in paths) / len(paths)
+
+
+def assert_windows(
+    windows: Sequence[Window], expected: Sequence[tuple[float, float, float]]
+) -> None:
+    np.testing.assert_allclose([astuple(window) for window in windows], expected)
 
 
 def noise(seconds: float, level: float = 0.05) -> np.ndarray:
@@ -49,11 +57,11 @@ class TestDetectSpeech:
         background = [path for path in clips if path.name.startswith("background")][::28]
         commands = [path for path in clips if not path.name.startswith("background")][::140]
         assert share_with_speech(commands) >= 0.8
-        assert share_with_speech(background) <= 0.1
+        assert share_with_speech(background) <= 0.15
 
     def test_most_other_sounds_are_not_speech(self, data_dir: Path) -> None:
         clips = sorted((data_dir / "esc10").rglob("*.ogg"))[::10]
-        assert share_with_speech(clips) <= 0.1
+        assert share_with_speech(clips) <= 0.15
 
     def test_segments_lie_in_order_inside_the_recording(self, ravdess: list[Path]) -> None:
         samples = np.concatenate([load_audio(path).samples for path in ravdess[:5]])
@@ -93,32 +101,20 @@ class TestCutWindows:
 
     def test_one_window_with_margins_from_first_to_last_speech(self) -> None:
         segments = (Segment(1.0, 2.0), Segment(3.5, 4.0))
-        assert cut_windows(segments, 10.0, 30.0) == (
-            Window(pytest.approx(0.8), pytest.approx(4.2), pytest.approx(1.5)),
-        )
+        assert_windows(cut_windows(segments, 10.0, 30.0), [(0.8, 4.2, 1.5)])
 
     def test_margins_end_with_the_recording(self) -> None:
-        assert cut_windows((Segment(0.1, 2.9),), 3.0, 30.0) == (
-            Window(0.0, 3.0, pytest.approx(2.8)),
-        )
+        assert_windows(cut_windows((Segment(0.1, 2.9),), 3.0, 30.0), [(0.0, 3.0, 2.8)])
 
     def test_a_pause_of_more_than_two_seconds_separates(self) -> None:
         at_limit = cut_windows((Segment(1.0, 2.0), Segment(4.0, 5.0)), 9.0, 30.0)
         beyond = cut_windows((Segment(1.0, 2.0), Segment(4.01, 5.0)), 9.0, 30.0)
-        assert [(w.start_s, w.end_s) for w in at_limit] == [(0.8, 5.2)]
-        assert [(w.start_s, w.end_s) for w in beyond] == [
-            (0.8, 2.2),
-            (pytest.approx(3.81), 5.2),
-        ]
+        assert_windows(at_limit, [(0.8, 5.2, 2.0)])
+        assert_windows(beyond, [(0.8, 2.2, 1.0), (3.81, 5.2, 0.99)])
 
     def test_too_long_is_cut_in_the_longest_pause(self) -> None:
         segments = (Segment(0.5, 4.0), Segment(4.3, 6.0), Segment(6.9, 9.0), Segment(9.5, 11.5))
-        windows = cut_windows(segments, 12.0, 8.0)
-        assert [(w.start_s, w.end_s) for w in windows] == [
-            (pytest.approx(0.3), pytest.approx(6.2)),
-            (pytest.approx(6.7), pytest.approx(11.7)),
-        ]
-        assert [w.speech_s for w in windows] == [pytest.approx(5.2), pytest.approx(4.1)]
+        assert_windows(cut_windows(segments, 12.0, 8.0), [(0.3, 6.2, 5.2), (6.7, 11.7, 4.1)])
 
     def test_margins_share_a_short_pause(self) -> None:
         windows = cut_windows((Segment(1.0, 6.0), Segment(6.1, 11.0)), 12.0, 8.0)
@@ -130,8 +126,8 @@ class TestCutWindows:
         assert [w.speech_s for w in windows] == [pytest.approx(3.6), pytest.approx(3.6)]
 
     def test_margins_give_way_before_speech_is_cut(self) -> None:
-        (window,) = cut_windows((Segment(1.0, 10.9),), 20.0, 10.0)
-        assert (window.start_s, window.end_s) == (pytest.approx(0.95), pytest.approx(10.95))
+        windows = cut_windows((Segment(1.0, 10.9),), 20.0, 10.0)
+        assert_windows(windows, [(0.95, 10.95, 9.9)])
 
     def test_speech_without_a_pause_is_cut_into_equal_parts(self) -> None:
         windows = cut_windows((Segment(1.0, 26.0),), 30.0, 10.0)
