@@ -89,9 +89,7 @@ class FusionModel(nn.Module):
             config.projection_width, config.lstm_width, config.lstm_layers, batch_first=True
         )
         self.output = nn.Linear(config.lstm_width, len(config.emotions) + len(ATTRIBUTES))
-        self.register_buffer(
-            "embedding_means", torch.zeros(len(ENCODERS), config.projection_width)
-        )
+        self.register_buffer("embedding_means", torch.zeros(len(ENCODERS), config.projection_width))
 
     def forward(self, encoded: dict[str, EncoderOutput]) -> FusionOutput:
         """`encoded` holds one output per encoder. An encoder whose mask is all false is absent."""
@@ -100,7 +98,7 @@ class FusionModel(nn.Module):
         return FusionOutput(logits, attributes, attention)
 
     def embed(self, encoded: dict[str, EncoderOutput]) -> tuple[Tensor, dict[str, Tensor]]:
-        """Embeddings [B, E, P] in the order of `ENCODERS`, and each encoder's attention [B, T_e]."""
+        """Embeddings [B, E, P] in the order of `ENCODERS`, and each attention [B, T_e]."""
         pooled = {name: head(encoded[name]) for name, head in self.heads.items()}
         embeddings = torch.stack([embedding for embedding, _ in pooled.values()], dim=1)
         return embeddings, {name: weights for name, (_, weights) in pooled.items()}

@@ -8,7 +8,7 @@ from ser.transcript import Transcript
 
 @dataclass(frozen=True)
 class EncoderAttention:
-    """Where one encoder looked: attentive statistics pooling's weights on the recording's time axis.
+    """Where one encoder looked: its pooling weights on the recording's time axis.
 
     Weights of one window sum to 1. Over several windows they are scaled by the window's share of
     the speech, so that they sum to 1 over the recording.

@@ -1,0 +1,181 @@
+"""A trained model as a folder: config.json, model.safetensors, README.md, metrics.json."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file, save_file
+
+from ser.encoders import WHISPER_CONTEXTS, EncoderSpec
+from ser.errors import BundleError, SerError
+from ser.fusion import FusionConfig, FusionModel
+from ser.hub import local_folder
+from ser.labels import ATTRIBUTES, EMOTIONS, ENCODERS
+
+FORMAT: Final = 1
+CONFIG, WEIGHTS, CARD, METRICS = "config.json", "model.safetensors", "README.md", "metrics.json"
+EMBEDDED: Final = Path(__file__).resolve().parent.parent / "assets" / "embedded"
+"""The bundle that comes with the repository and needs no network."""
+
+
+@dataclass(frozen=True)
+class BundleConfig:
+    """Everything but the weights that makes a recogniser."""
+
+    name: str
+    encoders: dict[str, EncoderSpec]  # Hub names, or folders relative to the bundle
+    fusion: FusionConfig
+    whisper_context: str = "padded_30s"
+    transcriber: str = "openai/whisper-base"
+    text_languages: tuple[str, ...] = ("en",)  # what the text encoder understands
+    window_max_s: float = 30.0  # longer speech is cut into windows of at most this length
+    temperature: float = 1.0  # divides the logits; fitted on tuning speakers
+    attributes: tuple[str, ...] = ATTRIBUTES
+    format: int = FORMAT
+
+    def __post_init__(self) -> None:
+        if self.format != FORMAT:
+            raise BundleError(
+                f"Bundle format {self.format} is unknown: this version reads {FORMAT}."
+            )
+        if self.attributes != ATTRIBUTES:
+            raise BundleError(f"Bundle attributes must be {ATTRIBUTES}, not {self.attributes}.")
+        if tuple(self.encoders) != ENCODERS:
+            raise BundleError(f"Bundle encoders must be {ENCODERS}, not {tuple(self.encoders)}.")
+        if self.whisper_context not in WHISPER_CONTEXTS:
+            raise BundleError(f"whisper_context must be one of {WHISPER_CONTEXTS}.")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON types."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "BundleConfig":
+        """Strict: an unknown, missing or ill-typed entry is a BundleError that names it."""
+        known = {item.name for item in fields(cls)}
+        if unknown := sorted(set(values) - known):
+            raise BundleError(f"{CONFIG} has unknown entries {unknown}; known are {sorted(known)}.")
+        classes = values.get("fusion", {}).get("emotions", ())
+        if strangers := [name for name in classes if name not in EMOTIONS]:
+            raise BundleError(f"{CONFIG} has unknown classes {strangers}; known are {EMOTIONS}.")
+        try:
+            fusion = dict(values["fusion"])
+            return cls(
+                **{
+                    **values,
+                    "fusion": FusionConfig(**{**fusion, "emotions": tuple(fusion["emotions"])}),
+                    "encoders": {k: EncoderSpec(**v) for k, v in values["encoders"].items()},
+                    "text_languages": tuple(values["text_languages"]),
+                    "attributes": tuple(values["attributes"]),
+                }
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise BundleError(f"{CONFIG} is not a bundle's config: {error}.") from error
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A loaded bundle."""
+
+    config: BundleConfig
+    model: FusionModel
+    card: str = ""  # Markdown
+    metrics: dict[str, Any] = field(default_factory=dict)
+    folder: Path | None = None
+
+    @property
+    def name(self) -> str:
+        """What the page and the JSON call it."""
+        return self.config.name
+
+    @classmethod
+    def load(cls, source: str | os.PathLike[str] | None = None) -> "Bundle":
+        """Load a folder or a Hub repository; the embedded bundle when nothing is named."""
+        folder = _find(source)
+        config = BundleConfig.from_dict(_read_json(folder / CONFIG))
+        metrics = folder / METRICS
+        card = folder / CARD
+        return cls(
+            config=config,
+            model=_load_model(folder / WEIGHTS, config.fusion),
+            card=card.read_text(encoding="utf-8") if card.exists() else "",
+            metrics=_read_json(metrics) if metrics.exists() else {},
+            folder=folder,
+        )
+
+    def save(self, folder: Path) -> None:
+        """Write the bundle; the config comes last, so that a half-written one is never loaded."""
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / CONFIG).unlink(missing_ok=True)
+        save_file({k: v.contiguous() for k, v in self.model.state_dict().items()}, folder / WEIGHTS)
+        (folder / CARD).write_text(self.card, encoding="utf-8")
+        (folder / METRICS).write_text(_json(self.metrics), encoding="utf-8")
+        with tempfile.NamedTemporaryFile("w", dir=folder, delete=False, encoding="utf-8") as file:
+            file.write(_json(self.config.to_dict()))
+        os.chmod(file.name, 0o644)
+        os.replace(file.name, folder / CONFIG)
+
+
+def _json(values: Mapping[str, Any]) -> str:
+    return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+
+def _find(source: str | os.PathLike[str] | None) -> Path:
+    folder = EMBEDDED if source is None else Path(source)
+    if not folder.exists() and source is not None:
+        try:
+            folder = local_folder(str(source))
+        except SerError as error:
+            raise BundleError(
+                f"There is no bundle {str(source)!r}: neither a folder nor a Hub id. {error}"
+            ) from error
+    if not (folder / CONFIG).is_file():
+        raise BundleError(
+            f"{folder.name} is not a bundle: it has no {CONFIG}. Name a folder with {CONFIG} and "
+            f"{WEIGHTS}, or a Hub repository of that form."
+        )
+    return folder
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise BundleError(f"{path.name} of the bundle cannot be read: {error}.") from error
+    if not isinstance(values, dict):
+        raise BundleError(f"{path.name} of the bundle must hold a JSON object.")
+    return values
+
+
+def _load_model(path: Path, config: FusionConfig) -> FusionModel:
+    """Weights from safetensors only, each key and size as the config says."""
+    if not path.is_file():
+        raise BundleError(
+            f"The bundle has no {WEIGHTS}. Weights are read from safetensors only, never from a "
+            "pickle (.bin, .pt, .ckpt)."
+        )
+    try:
+        with safe_open(path, framework="pt") as file:
+            found = {key: tuple(file.get_slice(key).get_shape()) for key in file.keys()}  # noqa: SIM118
+        state = load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise BundleError(f"{WEIGHTS} is not a safetensors file or is damaged: {error}.") from error
+    with torch.device("meta"):
+        model = FusionModel(config)
+    wanted = {key: tuple(tensor.shape) for key, tensor in model.state_dict().items()}
+    faults = {
+        "missing": sorted(set(wanted) - set(found)),
+        "superfluous": sorted(set(found) - set(wanted)),
+        "of another size": [k for k in sorted(wanted) if k in found and found[k] != wanted[k]],
+    }
+    if any(faults.values()):
+        told = "; ".join(f"{kind}: {', '.join(keys)}" for kind, keys in faults.items() if keys)
+        raise BundleError(f"{WEIGHTS} does not match the sizes in {CONFIG}. {told}.")
+    model.load_state_dict(state, strict=True, assign=True)
+    return model.requires_grad_(False).eval()

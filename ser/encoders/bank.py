@@ -1,0 +1,50 @@
+"""The three encoders of a bundle, loaded together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from ser.encoders.base import EncoderSpec
+from ser.encoders.roberta import RobertaBranch
+from ser.encoders.wavlm import WavlmBranch
+from ser.encoders.whisper import WhisperBranch
+from ser.hub import local_folder
+from ser.labels import ENCODERS
+
+
+@dataclass(frozen=True)
+class EncoderBank:
+    """Frozen Whisper encoder, WavLM and RoBERTa: the same objects train and serve."""
+
+    whisper: WhisperBranch
+    wavlm: WavlmBranch
+    roberta: RobertaBranch
+
+    @classmethod
+    def load(
+        cls,
+        specs: Mapping[str, EncoderSpec],
+        whisper_context: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        root: Path | None = None,
+    ) -> "EncoderBank":
+        """Load each encoder by Hub name or folder; relative folders are looked up below `root`."""
+        whisper, wavlm, roberta = (_folder_of(specs[name], root) for name in ENCODERS)
+        return cls(
+            WhisperBranch.load(whisper, whisper_context, device, dtype),
+            WavlmBranch.load(wavlm, device, dtype),
+            RobertaBranch.load(roberta, device, dtype),
+        )
+
+    @property
+    def widths(self) -> dict[str, int]:
+        """Width of each encoder's frames, in the order of `ENCODERS`."""
+        return {name: getattr(self, name).width for name in ENCODERS}
+
+
+def _folder_of(spec: EncoderSpec, root: Path | None) -> Path:
+    inside = root / spec.checkpoint if root is not None else Path(spec.checkpoint)
+    return inside if inside.is_dir() else local_folder(spec.checkpoint, spec.revision)

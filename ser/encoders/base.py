@@ -1,0 +1,106 @@
+"""What the three encoders share: where they run, how they load, how batches are padded."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from transformers.utils import logging as transformers_logging
+
+from ser.errors import EncoderError
+from ser.fusion import EncoderOutput
+
+
+@dataclass(frozen=True)
+class EncoderSpec:
+    """Which checkpoint an encoder is: a Hub name, a local folder, or a path inside the bundle."""
+
+    checkpoint: str
+    revision: str | None = None
+
+
+def choose_device(requested: str | None = None) -> torch.device:
+    """The device asked for, else the best there is: CUDA, then Apple's MPS, then the CPU."""
+    if requested is not None:
+        return torch.device(requested)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def choose_dtype(device: torch.device, requested: str | None = None) -> torch.dtype:
+    """float32 unless bfloat16 is asked for and the hardware computes it.
+
+    Without AMX bfloat16 is slower than float32 on a CPU, so it is refused there.
+    """
+    if requested in (None, "float32"):
+        return torch.float32
+    if requested != "bfloat16":
+        raise EncoderError(f"Unknown precision {requested!r}: use float32 or bfloat16.")
+    if device.type == "cuda":
+        supported = torch.cuda.is_bf16_supported()
+    elif device.type == "cpu":
+        supported = torch.cpu._is_amx_tile_supported()
+    else:
+        supported = False
+    if not supported:
+        raise EncoderError(f"This {device.type} does not compute in bfloat16: use float32.")
+    return torch.bfloat16
+
+
+def load_checked(model_class: Any, folder: Path, **options: Any) -> Any:
+    """`from_pretrained` on a local folder that refuses to leave any weight at its random start."""
+    bars = transformers_logging.is_progress_bar_enabled()
+    transformers_logging.disable_progress_bar()
+    try:
+        model, info = model_class.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            output_loading_info=True,
+            dtype=torch.float32,
+            **options,
+        )
+    except (OSError, ValueError, RuntimeError) as error:
+        raise EncoderError(f"The checkpoint {folder.name} cannot be loaded: {error}") from error
+    finally:
+        if bars:
+            transformers_logging.enable_progress_bar()
+    faults = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
+    if faults:
+        raise EncoderError(
+            f"The checkpoint {folder.name} lacks weights of {model_class.__name__}: "
+            f"{', '.join(faults[:5])}{' …' if len(faults) > 5 else ''}. "
+            "Take a complete checkpoint of that architecture."
+        )
+    return model
+
+
+def load_preprocessor(kind: Any, folder: Path) -> Any:
+    """The feature extractor or tokenizer that was saved beside the weights."""
+    try:
+        return kind.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, KeyError) as error:
+        raise EncoderError(
+            f"The checkpoint {folder.name} has no usable {kind.__name__} files; take a complete "
+            "checkpoint, with its preprocessor or tokenizer."
+        ) from error
+
+
+def freeze(model: nn.Module, device: torch.device, dtype: torch.dtype) -> Any:
+    """The model on its device, without gradients or dropout."""
+    return model.to(device=device, dtype=dtype).requires_grad_(False).eval()
+
+
+def pad_frames(frames: Sequence[Tensor], step_s: float | None) -> EncoderOutput:
+    """Stack sequences [T_i, D] into one float32 batch with the mask of their true lengths."""
+    lengths = torch.tensor([len(item) for item in frames], device=frames[0].device)
+    hidden = nn.utils.rnn.pad_sequence([item.float() for item in frames], batch_first=True)
+    return EncoderOutput(hidden, length_mask(lengths, hidden.shape[1]), step_s)
+
+
+def length_mask(lengths: Tensor, size: int) -> Tensor:
+    """Mask [B, size], true on the first `lengths[b]` positions of row b."""
+    return torch.arange(size, device=lengths.device) < lengths.unsqueeze(1)

@@ -1,0 +1,136 @@
+"""Whisper's encoder, on the real frames only or on Whisper's own padded 30 seconds."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import torch
+from torch import Tensor
+from torch.nn.functional import gelu
+from transformers import (
+    WhisperFeatureExtractor,
+    WhisperForConditionalGeneration,
+)
+from transformers.models.whisper.modeling_whisper import WhisperEncoder
+
+from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.encoders.base import freeze, length_mask, load_checked, load_preprocessor, pad_frames
+from ser.errors import EncoderError
+from ser.fusion import EncoderOutput
+
+WHISPER_CONTEXTS: Final = ("real_frames", "padded_30s")
+
+
+class WhisperBranch:
+    """Audio to frames. The context is a setting of the bundle: its features depend on it."""
+
+    def __init__(
+        self,
+        encoder: WhisperEncoder,
+        extractor: WhisperFeatureExtractor,
+        context: str,
+        generator: WhisperForConditionalGeneration | None = None,
+    ) -> None:
+        if context not in WHISPER_CONTEXTS:
+            raise EncoderError(f"whisper_context must be one of {WHISPER_CONTEXTS}: {context!r}")
+        self.encoder = encoder
+        self.extractor = extractor
+        self.context = context
+        self.generator = generator  # the whole Whisper, when its decoder came along
+        self.width: int = encoder.config.d_model
+        stride = encoder.conv1.stride[0] * encoder.conv2.stride[0]
+        self.step_s = stride * extractor.hop_length / SAMPLE_RATE_HZ
+        self.max_seconds = encoder.config.max_source_positions * self.step_s
+
+    @classmethod
+    def load(
+        cls, folder: Path, context: str, device: torch.device, dtype: torch.dtype
+    ) -> "WhisperBranch":
+        """Load a full Whisper checkpoint, or an encoder saved alone as `WhisperEncoder`."""
+        extractor = load_preprocessor(WhisperFeatureExtractor, folder)
+        config = folder / "config.json"
+        if not config.is_file():
+            raise EncoderError(f"The checkpoint {folder.name} has no config.json.")
+        architectures = json.loads(config.read_text()).get("architectures") or []
+        if "WhisperEncoder" in architectures:
+            encoder = load_checked(WhisperEncoder, folder)
+            return cls(freeze(encoder, device, dtype), extractor, context)
+        whole = freeze(load_checked(WhisperForConditionalGeneration, folder), device, dtype)
+        return cls(whole.model.encoder, extractor, context, generator=whole)
+
+    @torch.inference_mode()
+    def encode(self, waveforms: Sequence[Waveform]) -> EncoderOutput:
+        """Frames of each clip: [B, T, D] with T from the longest clip; padding is masked."""
+        if self.context == "padded_30s":
+            return self.trim(self.encode_padded(waveforms), waveforms)
+        mels = [self.log_mel(waveform) for waveform in waveforms]
+        lengths = torch.tensor([mel.shape[-1] for mel in mels], device=self.encoder.device)
+        batch = mels[0].new_zeros(len(mels), mels[0].shape[0], int(lengths.max()))
+        for row, mel in zip(batch, mels, strict=True):
+            row[:, : mel.shape[-1]] = mel
+        hidden, mask = encode_real_frames(self.encoder, batch, lengths)
+        return EncoderOutput(hidden.float(), mask, self.step_s)
+
+    @torch.inference_mode()
+    def encode_padded(self, waveforms: Sequence[Waveform]) -> Tensor:
+        """Frames of each clip padded to 30 s, [B, 1500, D]: what Whisper's decoder reads."""
+        mels = self.extractor(
+            [self._checked(waveform).samples for waveform in waveforms],
+            sampling_rate=SAMPLE_RATE_HZ,
+            return_tensors="pt",
+        ).input_features
+        mels = mels.to(self.encoder.device, self.encoder.dtype)
+        return self.encoder(mels).last_hidden_state
+
+    def trim(self, padded: Tensor, waveforms: Sequence[Waveform]) -> EncoderOutput:
+        """The real frames of `encode_padded`'s answer, the padding cut off or masked."""
+        frames = [
+            row[: self._frame_count(waveform)]
+            for row, waveform in zip(padded, waveforms, strict=True)
+        ]
+        return pad_frames(frames, self.step_s)
+
+    def log_mel(self, waveform: Waveform) -> Tensor:
+        """Log-mel frames of the real audio alone, [mels, T]."""
+        features = self.extractor(
+            self._checked(waveform).samples,
+            sampling_rate=SAMPLE_RATE_HZ,
+            padding=False,
+            truncation=False,
+            return_tensors="pt",
+        ).input_features[0]
+        return features.to(self.encoder.device, self.encoder.dtype)
+
+    def _checked(self, waveform: Waveform) -> Waveform:
+        if waveform.duration_s > self.max_seconds:
+            raise EncoderError(
+                f"Whisper's encoder takes {self.max_seconds:.0f} s at most, got "
+                f"{waveform.duration_s:.1f} s: cut the recording into windows first."
+            )
+        return waveform
+
+    def _frame_count(self, waveform: Waveform) -> int:
+        return max(1, round(waveform.duration_s / self.step_s))
+
+
+def encode_real_frames(
+    encoder: WhisperEncoder, mels: Tensor, lengths: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Whisper's encoder without the padding to 30 s that transformers' own forward asks for.
+
+    `mels` [B, M, T] with `lengths` [B] real frames each. Returns hidden states [B, T', D] and
+    their mask [B, T'], where T' = ceil(T / 2). Every padded position is kept from every real one,
+    so that a clip gives the same frames alone and in a batch.
+    """
+    mel_mask = length_mask(lengths, mels.shape[-1]).unsqueeze(1)
+    hidden = gelu(encoder.conv1(mels * mel_mask)) * mel_mask
+    hidden = gelu(encoder.conv2(hidden)).transpose(1, 2)
+    hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    mask = length_mask((lengths + 1) // 2, hidden.shape[1])
+    bias = torch.zeros_like(mask, dtype=hidden.dtype)
+    bias = bias.masked_fill(~mask, torch.finfo(hidden.dtype).min)[:, None, None]
+    bias = bias.expand(-1, 1, hidden.shape[1], -1)
+    for layer in encoder.layers:
+        hidden = layer(hidden, bias)
+    return encoder.layer_norm(hidden), mask

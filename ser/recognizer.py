@@ -1,0 +1,269 @@
+"""From a recording to a `Prediction`: speech, windows, encoders, transcript, fusion."""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ser.answer import answer
+from ser.audio import Waveform, load_audio
+from ser.bundle import Bundle
+from ser.encoders import EncoderBank, choose_device, choose_dtype
+from ser.errors import NoSpeechError, SerError
+from ser.prediction import Prediction
+from ser.speech import Segment, Window, cut_windows, detect_speech
+from ser.transcript import NO_TRANSCRIPT, Transcript
+from ser.transcription import (
+    BackgroundTranscriber,
+    SphinxTranscriber,
+    Transcriber,
+    WhisperTranscriber,
+)
+from ser.words import place_words
+
+TRANSCRIPTION_MAX_S = 30.0  # Whisper's context
+BATCH_WINDOWS = 8
+Audio = str | os.PathLike[str] | Waveform
+Progress = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class Analysis:
+    """A prediction with all that another transcript needs for another answer."""
+
+    waveform: Waveform
+    segments: tuple[Segment, ...]
+    windows: tuple[Window, ...]
+    frames: tuple[dict[str, Tensor], ...]  # per window: speech encoder -> [T, D] float32
+    recognised: Transcript  # what the recogniser heard, or the transcript given at first
+    prediction: Prediction
+
+
+@dataclass(frozen=True)
+class _Speech:
+    """A recording, its stretches of speech and the windows cut around them."""
+
+    waveform: Waveform
+    segments: tuple[Segment, ...]
+    windows: tuple[Window, ...]
+
+    def cuts(self) -> list[Waveform]:
+        return [self.waveform.slice(window.start_s, window.end_s) for window in self.windows]
+
+
+class Recognizer:
+    """A bundle at work. One object serves many requests, from several threads."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        encoders: EncoderBank,
+        transcriber: Transcriber | None,
+        device: torch.device,
+    ) -> None:
+        self.bundle = bundle
+        self.encoders = encoders
+        self.transcriber = transcriber
+        self.device = device
+        self.model = bundle.model.to(device)
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        bundle: str | os.PathLike[str] | None = None,
+        *,
+        device: str | None = None,
+        dtype: str | None = None,
+        transcriber: str | Transcriber | None = "auto",
+    ) -> "Recognizer":
+        """Load a bundle and its encoders; the embedded bundle when nothing is named.
+
+        `device` is cpu, cuda or mps (the best there is by default); `dtype` float32 or bfloat16,
+        for the encoders. `transcriber` is "auto" (what the bundle says, PocketSphinx until it is
+        there), "pocketsphinx", a Whisper checkpoint, any `Transcriber`, or None for no transcript.
+        """
+        loaded = Bundle.load(bundle)
+        config = loaded.config
+        place = choose_device(device)
+        encoders = EncoderBank.load(
+            config.encoders,
+            config.whisper_context,
+            place,
+            choose_dtype(place, dtype),
+            loaded.folder,
+        )
+        chosen = _choose_transcriber(transcriber, loaded, encoders, place)
+        return cls(loaded, encoders, chosen, place)
+
+    def predict(self, audio: Audio, transcript: str | None = None) -> Prediction:
+        """The answer for one file or waveform; `transcript` replaces the recogniser's text."""
+        return self.analyse(audio, transcript).prediction
+
+    def analyse(
+        self, audio: Audio, transcript: str | None = None, progress: Progress | None = None
+    ) -> Analysis:
+        """As `predict`, keeping the encoders' outputs so that the transcript can be corrected.
+
+        Raises AudioError for audio that cannot be used and NoSpeechError where nobody speaks.
+        """
+        tell = progress or (lambda _share, _doing: None)
+        tell(0.0, "Looking for speech")
+        speech = self._find_speech(audio)
+        tell(0.1, "Listening")
+        frames, padded = self._encode(speech.cuts(), keep_padded=transcript is None)
+        tell(0.4, "Writing down the words")
+        heard = self._transcript(speech, transcript, padded)
+        tell(0.9, "Weighing voice and words")
+        return self._analysis(speech, frames, heard, heard)
+
+    def revise(self, analysis: Analysis, transcript: str) -> Analysis:
+        """The answer with a corrected transcript: only text branch and fusion run again."""
+        speech = _Speech(analysis.waveform, analysis.segments, analysis.windows)
+        corrected = _given(transcript, analysis.recognised, analysis.segments)
+        return self._analysis(speech, analysis.frames, analysis.recognised, corrected)
+
+    def predict_many(
+        self,
+        audios: Sequence[Audio],
+        transcripts: Sequence[str | None] | None = None,
+        batch_size: int = BATCH_WINDOWS,
+    ) -> Iterator[Prediction | SerError]:
+        """One answer per recording, in order; a faulty one gives its error and the rest goes on."""
+        texts = transcripts or [None] * len(audios)
+        pairs = list(zip(audios, texts, strict=True))
+        for start in range(0, len(pairs), batch_size):
+            yield from self._predict_batch(pairs[start : start + batch_size])
+
+    def _predict_batch(
+        self, pairs: Sequence[tuple[Audio, str | None]]
+    ) -> Iterator[Prediction | SerError]:
+        found: list[_Speech | SerError] = []
+        for audio, _ in pairs:
+            try:
+                found.append(self._find_speech(audio))
+            except SerError as error:
+                found.append(error)
+        cuts = [cut for item in found if isinstance(item, _Speech) for cut in item.cuts()]
+        all_frames, all_padded = self._encode(cuts, keep_padded=True)
+        position = 0
+        for (_, text), item in zip(pairs, found, strict=True):
+            if isinstance(item, SerError):
+                yield item
+                continue
+            own = slice(position, position + len(item.windows))
+            position = own.stop
+            try:
+                heard = self._transcript(item, text, all_padded[own])
+                yield self._analysis(item, all_frames[own], heard, heard).prediction
+            except SerError as error:
+                yield error
+
+    def _find_speech(self, audio: Audio) -> _Speech:
+        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        segments = detect_speech(waveform)
+        windows = cut_windows(segments, waveform.duration_s, self.bundle.config.window_max_s)
+        if not windows:
+            raise NoSpeechError(
+                "No speech was found in this recording, so there is no emotion to show. Record "
+                "somebody speaking, closer to the microphone or louder."
+            )
+        return _Speech(waveform, segments, windows)
+
+    @property
+    def _shares_whisper(self) -> bool:
+        generator = self.encoders.whisper.generator
+        return (
+            isinstance(self.transcriber, WhisperTranscriber)
+            and generator is not None
+            and self.transcriber.model is generator
+            and self.encoders.whisper.context == "padded_30s"
+        )
+
+    def _encode(
+        self, cuts: Sequence[Waveform], keep_padded: bool
+    ) -> tuple[tuple[dict[str, Tensor], ...], tuple[Tensor | None, ...]]:
+        """Frames of each window, and Whisper's padded frames where its decoder reads them too."""
+        frames: list[dict[str, Tensor]] = []
+        padded: list[Tensor | None] = []
+        for start in range(0, len(cuts), BATCH_WINDOWS):
+            batch = cuts[start : start + BATCH_WINDOWS]
+            if keep_padded and self._shares_whisper:
+                whole = self.encoders.whisper.encode_padded(batch)
+                padded += list(whole.split(1))
+                whisper = self.encoders.whisper.trim(whole, batch)
+            else:
+                padded += [None] * len(batch)
+                whisper = self.encoders.whisper.encode(batch)
+            wavlm = self.encoders.wavlm.encode(batch)
+            frames += [
+                {
+                    "whisper": whisper.hidden[row][whisper.mask[row]],
+                    "wavlm": wavlm.hidden[row][wavlm.mask[row]],
+                }
+                for row in range(len(batch))
+            ]
+        return tuple(frames), tuple(padded)
+
+    def _transcript(
+        self, speech: _Speech, given: str | None, padded: Sequence[Tensor | None]
+    ) -> Transcript:
+        if given is not None:
+            return _given(given, NO_TRANSCRIPT, speech.segments)
+        if self.transcriber is None:
+            return NO_TRANSCRIPT
+        # One recogniser for the whole recording, even if a better one arrives meanwhile.
+        pinned = self.transcriber
+        if isinstance(pinned, BackgroundTranscriber):
+            pinned = pinned.current()
+        windows, hidden = speech.windows, padded
+        if not self._shares_whisper:
+            windows = cut_windows(speech.segments, speech.waveform.duration_s, TRANSCRIPTION_MAX_S)
+            hidden = [None] * len(windows)
+        parts = [
+            pinned.transcribe(speech.waveform.slice(window.start_s, window.end_s), frames).shifted(
+                window.start_s
+            )
+            for window, frames in zip(windows, hidden, strict=True)
+        ]
+        longest = max(zip(windows, parts, strict=True), key=lambda pair: pair[0].speech_s)[1]
+        return Transcript(
+            text=" ".join(part.text for part in parts if part.text),
+            words=tuple(word for part in parts for word in part.words),
+            source=pinned.name,
+            language=longest.language,
+        )
+
+    def _analysis(
+        self,
+        speech: _Speech,
+        frames: Sequence[dict[str, Tensor]],
+        recognised: Transcript,
+        used: Transcript,
+    ) -> Analysis:
+        prediction = answer(
+            self.bundle, self.encoders, speech.windows, frames, used, speech.waveform.duration_s
+        )
+        return Analysis(
+            speech.waveform, speech.segments, speech.windows, tuple(frames), recognised, prediction
+        )
+
+
+def _given(text: str, known: Transcript, segments: Sequence[Segment]) -> Transcript:
+    text = " ".join(text.split())
+    return Transcript(text, place_words(text, known.words, segments), source="user")
+
+
+def _choose_transcriber(
+    wish: str | Transcriber | None, bundle: Bundle, encoders: EncoderBank, device: torch.device
+) -> Transcriber | None:
+    if wish is None or not isinstance(wish, str):
+        return wish
+    if wish == "pocketsphinx":
+        return SphinxTranscriber()
+    name = bundle.config.transcriber if wish == "auto" else wish
+    own = bundle.config.encoders["whisper"].checkpoint
+    if name == own and encoders.whisper.generator is not None and bundle.folder is not None:
+        return WhisperTranscriber.from_generator(encoders.whisper.generator, own, bundle.folder)
+    return BackgroundTranscriber(name, device=device)

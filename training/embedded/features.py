@@ -1,0 +1,45 @@
+"""Log-mel frames of a whole audio store, computed once by the very extractor that serves."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from ser.encoders import WhisperBranch
+from training.embedded.store import AudioStore
+
+
+@dataclass(frozen=True)
+class MelStore:
+    """Frames [total, mels] float16, and where each copy of each clip lies."""
+
+    frames: np.ndarray  # [total, M]
+    spans: np.ndarray  # [clips, copies, 2]
+
+    def mel(self, clip: int, copy: int) -> np.ndarray:
+        """Log-mel frames of one copy of one clip, [T, M] float32."""
+        start, end = self.spans[clip, copy]
+        return self.frames[start:end].astype(np.float32)
+
+
+def build_mels(folder: Path, audio: AudioStore, branch: WhisperBranch) -> MelStore:
+    """Make the store, or open it where it is complete: the index is written last."""
+    index, data = folder / "mel_index.npy", folder / "mels.f16"
+    mels = branch.encoder.config.num_mel_bins
+    if not index.exists():
+        spans = np.zeros_like(audio.spans)
+        position = 0
+        with data.open("wb") as file:
+            for clip in tqdm(range(len(audio)), desc="log-mel frames", mininterval=10):
+                for copy in range(audio.copies):
+                    frames = branch.log_mel(audio.waveform(clip, copy)).T.half().numpy()
+                    file.write(frames.tobytes())
+                    spans[clip, copy] = position, position + len(frames)
+                    position += len(frames)
+        temporary = folder / "mel_index.partial.npy"
+        np.save(temporary, spans)
+        os.replace(temporary, index)
+    frames = np.memmap(data, dtype=np.float16, mode="r").reshape(-1, mels)
+    return MelStore(frames, np.load(index))

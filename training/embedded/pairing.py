@@ -1,0 +1,96 @@
+"""Which words a voice is paired with in fusion training, and what the two mean together.
+
+Acted corpora say neutral sentences, so voice and words must be brought together: a recording is
+given no words, its own, a line of its own emotion, or a line that contradicts it. Where they
+contradict, the target is a mixture: words move valence more than arousal, and a neutral voice
+leaves them more to say than an emotional one.
+"""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from training.corpora import Clip, Line
+from training.targets import derived_attributes
+
+NO_WORDS, OWN_WORDS, SAME_EMOTION, NO_VOICE = 0.35, 0.15, 0.22, 0.08
+"""Shares of the kinds of pairs; the rest contradict."""
+
+UNMOVED = ("neutral", "calm")
+
+
+@dataclass(frozen=True)
+class Weights:
+    """How far a contradicting text pulls each part of the target from voice (0) to text (1)."""
+
+    emotion: float
+    arousal: float
+    valence: float
+
+
+NEUTRAL_VOICE = Weights(emotion=0.65, arousal=0.35, valence=0.8)
+EMOTIONAL_VOICE = Weights(emotion=0.35, arousal=0.2, valence=0.5)
+NEUTRAL_WORDS = Weights(emotion=0.0, arousal=0.0, valence=0.0)
+
+
+@dataclass(frozen=True)
+class Pair:
+    """One example: a voice or none, words or none, and the target."""
+
+    clip: int | None
+    copy: int
+    text: str | None
+    classes: dict[str, float]  # emotion -> probability, sums to 1
+    attributes: tuple[float, float, float]
+
+
+class Pairing:
+    """Draws the words for a clip."""
+
+    def __init__(self, clips: Sequence[Clip], lines: Sequence[Line], copies: int) -> None:
+        self.clips, self.copies = clips, copies
+        self.texts: dict[str, list[str]] = defaultdict(list)
+        for line in lines:
+            if len(line.emotions) == 1:
+                self.texts[line.emotions[0]].append(line.text)
+
+    def draw(self, row: int, random: np.random.Generator) -> Pair:
+        """The example for clip `row` under one random draw."""
+        clip, copy = self.clips[row], int(random.integers(self.copies))
+        voice = derived_attributes(clip.emotion, clip.strong)
+        alone = {clip.emotion: 1.0}
+        kind = random.random()
+        if kind < NO_WORDS:
+            return Pair(row, copy, None, alone, voice)
+        if kind < NO_WORDS + OWN_WORDS:
+            own = clip.text if clip.language == "en" else None
+            return Pair(row, copy, own or self._line("neutral", random), alone, voice)
+        if kind < NO_WORDS + OWN_WORDS + SAME_EMOTION:
+            same = "neutral" if clip.emotion == "calm" else clip.emotion
+            return Pair(row, copy, self._line(same, random), alone, voice)
+        other = str(random.choice(sorted(set(self.texts) - {clip.emotion})))
+        text = self._line(other, random)
+        if kind > 1 - NO_VOICE:
+            return Pair(None, 0, text, {other: 1.0}, derived_attributes(other))
+        return Pair(row, copy, text, *contradiction(clip, other))
+
+    def _line(self, emotion: str, random: np.random.Generator) -> str:
+        texts = self.texts[emotion]
+        return texts[int(random.integers(len(texts)))]
+
+
+def contradiction(clip: Clip, words: str) -> tuple[dict[str, float], tuple[float, float, float]]:
+    """Target of a clip said with words of another emotion: classes and attributes."""
+    if words == "neutral":
+        weights = NEUTRAL_WORDS
+    else:
+        weights = NEUTRAL_VOICE if clip.emotion in UNMOVED else EMOTIONAL_VOICE
+    voice, text = derived_attributes(clip.emotion, clip.strong), derived_attributes(words)
+    shares = (weights.arousal, weights.valence, weights.emotion)
+    arousal, valence, dominance = (
+        (1 - share) * v + share * t for share, v, t in zip(shares, voice, text, strict=True)
+    )
+    classes = {clip.emotion: 1 - weights.emotion, words: weights.emotion}
+    return classes, (arousal, valence, dominance)

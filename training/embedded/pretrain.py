@@ -1,0 +1,57 @@
+"""Pre-trains one encoder with Lightning: progress, logs, checkpoints, resuming."""
+
+import logging
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.loggers import CSVLogger
+from torch.utils.data import DataLoader, Sampler
+
+from training.embedded.speech_data import AsDrawn, Draw
+from training.embedded.speech_encoders import SpeechPretraining
+
+logger = logging.getLogger(__name__)
+
+
+def pretrain(
+    module: SpeechPretraining,
+    training: Sampler[list[Draw]],
+    tuning: Sampler[list[Draw]],
+    folder: Path,
+    epochs: int,
+    fast_dev_run: bool = False,
+) -> None:
+    """Train `module` in place; its weights end as the exponential moving average."""
+    last = folder / "last.ckpt"
+    trainer = lightning.Trainer(
+        precision="bf16-mixed" if torch.cpu._is_amx_tile_supported() else "32-true",
+        default_root_dir=folder,
+        max_epochs=epochs,
+        accelerator="auto",
+        devices=1,
+        gradient_clip_val=1.0,
+        logger=CSVLogger(folder, name="log", version=0),
+        callbacks=[
+            EMAWeightAveraging(decay=0.998),
+            ModelCheckpoint(folder, filename="end", save_last=True, save_top_k=0),
+            TQDMProgressBar(refresh_rate=20),
+        ],
+        check_val_every_n_epoch=2,
+        num_sanity_val_steps=0,
+        enable_model_summary=False,
+        fast_dev_run=fast_dev_run,
+    )
+    trainer.fit(
+        module,
+        DataLoader(AsDrawn(), batch_sampler=training, collate_fn=module.collate),
+        DataLoader(AsDrawn(), batch_sampler=tuning, collate_fn=module.collate),
+        ckpt_path=last if last.exists() else None,
+        weights_only=False,
+    )
+    logger.info(
+        "pre-training in %s: UAR on the tuning speakers %s",
+        folder.name,
+        trainer.callback_metrics.get("tune_uar"),
+    )
