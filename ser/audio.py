@@ -72,6 +72,7 @@ def load_audio(path: str | os.PathLike[str], max_seconds: float = MAX_SECONDS) -
         with av.open(
             f"file:{path}",  # the prefix keeps names such as "concat:a|b" what they are: names
             options={"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"},
+            metadata_errors="replace",  # a title in Latin-1 is no reason to refuse the sound
         ) as container:
             stream = _sound_of(container, name)
             for frame in _frames(container, stream):
@@ -115,7 +116,13 @@ class _Mixer:
         self._blocks: list[np.ndarray] = []  # mono at 16 kHz
 
     def add_frame(self, frame: AudioFrame) -> None:
-        data = frame.to_ndarray()
+        try:
+            data = frame.to_ndarray()
+        except ValueError as error:  # 64-bit integers have no counterpart in PyAV
+            raise AudioError(
+                f"{self.name} has samples of the unusual type {frame.format.name}. "
+                "Convert it to 24-bit WAV."
+            ) from error
         if not frame.format.is_planar:
             data = data.reshape(-1, frame.layout.nb_channels).T
         self.add(data, frame.sample_rate)
@@ -249,7 +256,7 @@ def _checked(samples: np.ndarray, name: str) -> Waveform:
     if max(loudest, -softest) > MAX_PEAK:
         raise AudioError(
             f"{name} holds samples far beyond full scale (up to {max(loudest, -softest):.0f}, "
-            "where 1 is full scale). Divide them by their full scale first."
+            "where 1 is full scale). Scale them to -1..1, or export it again."
         )
     return Waveform(samples)
 

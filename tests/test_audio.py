@@ -2,6 +2,7 @@
 
 import math
 import shutil
+import struct
 import subprocess
 import tracemalloc
 from pathlib import Path
@@ -127,6 +128,20 @@ class TestFormats:
         for name in ("voice.mp3", "voice.txt", "voice", "concat:a|b", "ünï 漢 %03d.wav"):
             shutil.copy(original, name)
             np.testing.assert_array_equal(load_audio(name).samples, load_audio(original).samples)
+
+    def test_tags_in_old_alphabets_do_no_harm(self, tmp_path: Path) -> None:
+        path = tmp_path / "tagged.wav"
+        soundfile.write(path, voice(0.5, 16_000), 16_000)
+        expected = load_audio(path).samples
+        tag = (
+            b"LIST"
+            + struct.pack("<I", 4 + 8 + 4)
+            + b"INFOINAM"
+            + struct.pack("<I", 4)
+            + b"Zo\xeb\0"
+        )
+        path.write_bytes(path.read_bytes() + tag)
+        np.testing.assert_array_equal(load_audio(path).samples, expected)
 
     def test_the_sound_may_change_its_rate_midway(self, tmp_path: Path) -> None:
         """Two AAC streams in one file, as `cat` makes them."""

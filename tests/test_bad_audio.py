@@ -169,6 +169,10 @@ class TestUnusableSound:
         path = wav(tmp_path / "unscaled.wav", 32_768 * voice(1.0, 16_000))
         assert "far beyond full scale" in refusal(path)
 
+    def test_samples_of_64_bits(self, tmp_path: Path) -> None:
+        path = encode(tmp_path / "exact.wav", voice(1.0, 16_000), 16_000, "pcm_s64le")
+        assert "unusual type s64" in refusal(path)
+
     def test_absurd_rates(self, tmp_path: Path) -> None:
         for rate_hz in (1, 1_000, 2_000_000):
             path = wav(tmp_path / "rate.wav", voice(1.0, 16_000), rate_hz, subtype="PCM_16")
