@@ -37,16 +37,19 @@ def place_words(text: str, known: Sequence[Word], segments: Sequence[TimeSpan]) 
     time of a neighbour. Words follow each other without overlap inside the range that `known` and
     `segments` cover, which must not both be empty (ValueError) unless `text` has no words.
     """
-    pieces = _split(text)
+    text = " ".join(text.split())
+    pieces = [text[start:end] for start, end in find_words(text)]
     if not pieces:
         return ()
     if not known and not segments:
         raise ValueError("words cannot be placed in time without known words or speech segments")
     limits = _limits([*known, *segments])
     known = in_order(known, *limits)
-    times = _matched_times([_key(word.text) for word in known], known, [_key(p) for p in pieces])
+    times = _matched_times(
+        [letters_of(word.text) for word in known], known, [letters_of(p) for p in pieces]
+    )
     speech = _merge([(segment.start_s, segment.end_s) for segment in segments])
-    placed = _fill_gaps(times, [len(_key(piece)) for piece in pieces], speech, limits)
+    placed = _fill_gaps(times, [len(letters_of(piece)) for piece in pieces], speech, limits)
     words = [Word(piece, *span) for piece, span in zip(pieces, placed, strict=True)]
     return in_order(words, *limits)
 
@@ -71,22 +74,26 @@ def in_order(words: Sequence[Word], start_s: float, end_s: float) -> tuple[Word,
     return tuple(ordered)
 
 
-def _split(text: str) -> list[str]:
-    """Words with their punctuation; punctuation that stands alone joins the word before it."""
-    pieces: list[str] = []
-    leading = ""
-    for piece in _PIECE.findall(text):
-        if _key(piece):
-            pieces.append(f"{leading} {piece}".strip())
-            leading = ""
-        elif pieces:
-            pieces[-1] = f"{pieces[-1]} {piece}"
-        else:
-            leading = f"{leading} {piece}".strip()
-    return pieces
+def find_words(text: str) -> list[tuple[int, int]]:
+    """Start and end of each word in `text`; punctuation that stands alone joins its neighbour.
+
+    In scripts that put no spaces between words every character counts as one.
+    """
+    found: list[tuple[int, int]] = []
+    opening: int | None = None  # punctuation before the first word
+    for match in _PIECE.finditer(text):
+        start, end = match.span()
+        if letters_of(match.group()):
+            found.append((start if opening is None else opening, end))
+            opening = None
+        elif found:
+            found[-1] = (found[-1][0], end)
+        elif opening is None:
+            opening = start
+    return found
 
 
-def _key(piece: str) -> str:
+def letters_of(piece: str) -> str:
     """What two spellings of the same word share: letters and digits without case."""
     folded = unicodedata.normalize("NFKC", piece).casefold()
     return "".join(character for character in folded if character.isalnum())
@@ -147,12 +154,12 @@ def _make_room(
     while True:
         before = times[first - 1] if first > 0 else None
         after = times[last] if last < len(times) else None
-        gap = (before[1] if before else limits[0], after[0] if after else limits[1])
-        if last < len(times) and not after:  # a widened run met the next unplaced one: take both
-            last += 1
-        elif gap[1] - gap[0] >= _ROOM_S * (last - first) or not (before or after):
-            return first, last, gap
-        elif _duration(before) >= _duration(after):
+        inner = times[first], times[last - 1]  # None, or the time of a neighbour taken in
+        gap_start_s = inner[0][0] if inner[0] else before[1] if before else limits[0]
+        gap_end_s = inner[1][1] if inner[1] else after[0] if after else limits[1]
+        if gap_end_s - gap_start_s >= _ROOM_S * (last - first) or not (before or after):
+            return first, last, (gap_start_s, gap_end_s)
+        if _duration(before) >= _duration(after):
             first -= 1
         else:
             last += 1
