@@ -1,0 +1,74 @@
+// Draws `props.value` (a plotly figure as JSON) into `.canvas`. gradio gives element, props, watch.
+const canvas = element.querySelector(".canvas");
+const label = canvas.getAttribute("aria-label");
+const NARROW_PX = 480;
+
+// plotly.js is loaded once for all figures, from the page's own server.
+window.serPlotly ??= new Promise((resolve, reject) => {
+  const script = document.createElement("script");
+  script.src = new URL("vendor/plotly.min.js", document.baseURI).href;
+  script.onload = () => resolve(window.Plotly);
+  script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+  document.head.append(script);
+});
+
+const isDark = () => document.body.classList.contains("dark");
+const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
+
+// Fonts, grids and backgrounds of the page's theme; figures leave them open.
+const template = () => {
+  const ink = colour("--body-text-color");
+  const grid = isDark() ? "#39414e" : "#d5dae1";
+  const axis = { color: ink, gridcolor: grid, linecolor: grid, zerolinecolor: grid, tickcolor: grid };
+  const wall = { ...axis, showbackground: true, backgroundcolor: isDark() ? "#1b212b" : "#f4f6f8" };
+  return { data: { bar: [{ insidetextfont: { color: ink } }] }, layout: {
+    font: { color: ink, family: getComputedStyle(element).fontFamily, size: 13 },
+    paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)",
+    xaxis: axis,
+    yaxis: axis,
+    scene: { xaxis: wall, yaxis: wall, zaxis: wall },
+    modebar: { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink },
+    hoverlabel: { bgcolor: isDark() ? "#000" : "#fff", bordercolor: grid, font: { color: ink } },
+  } };
+};
+
+// Marks are a little lighter on dark, so that the darkest of them keep a contrast of 3:1.
+const lighter = (value) => {
+  if (Array.isArray(value)) return value.map(lighter);
+  const rgb = /^#(..)(..)(..)$/.exec(value)?.slice(1).map((pair) => parseInt(pair, 16));
+  return rgb ? `rgb(${rgb.map((part) => Math.round(part + (255 - part) * 0.25)).join(",")})` : value;
+};
+const forDark = (trace) => {
+  for (const part of [trace.marker, trace.line, trace.marker?.line]) {
+    if (part?.color) part.color = lighter(part.color);
+  }
+  return trace;
+};
+
+const draw = async () => {
+  const Plotly = await window.serPlotly;
+  const figure = props.value;
+  if (!figure?.data) {
+    Plotly.purge(canvas);
+    canvas.setAttribute("aria-label", label);
+    canvas.style.height = "0";
+    return;
+  }
+  const { data, layout } = structuredClone(figure);
+  if (canvas.clientWidth < NARROW_PX) Object.assign(layout, layout.meta.narrow);
+  canvas.setAttribute("aria-label", layout.meta.description);
+  canvas.style.height = `${layout.height}px`;
+  layout.template = template();
+  if (matchMedia("(pointer: coarse)").matches && !layout.scene) layout.dragmode = false;
+  await Plotly.react(canvas, isDark() ? data.map(forDark) : data, layout, {
+    displaylogo: false,
+    displayModeBar: Boolean(layout.scene),
+    modeBarButtons: [["resetCameraDefault3d", "toImage"]],
+    responsive: true,
+  });
+};
+
+watch("value", draw);
+new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+draw();

@@ -1,0 +1,3 @@
+element.querySelector(".theme").addEventListener("click", () => {
+  document.body.classList.toggle("dark");
+});

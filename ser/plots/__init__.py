@@ -1,0 +1,22 @@
+"""Prediction -> plotly figures. Pure functions: no page, no files, no state.
+
+Colours of fonts, grids and backgrounds are left to the template of whoever draws the figure, so
+that one figure can be read on light and on dark. Nothing is told by colour alone. Every figure
+says in words what it shows in `layout.meta["description"]`, for readers who cannot see it;
+`layout.meta["narrow"]` replaces entries of the layout where the figure is drawn on a phone.
+"""
+
+from ser.plots.attention import attention_figure
+from ser.plots.attributes import attribute_figure
+from ser.plots.common import ENCODER_HEARS, ENCODER_NAMES, QUIET, left_out
+from ser.plots.emotions import emotion_figure
+
+__all__ = [
+    "ENCODER_HEARS",
+    "ENCODER_NAMES",
+    "QUIET",
+    "attention_figure",
+    "attribute_figure",
+    "emotion_figure",
+    "left_out",
+]

@@ -1,0 +1,230 @@
+"""Waveform, words and attention in lanes over one time axis."""
+
+from bisect import bisect_left
+from collections import Counter
+from collections.abc import Sequence
+from html import escape
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.labels import ENCODER_COLOURS, ENCODERS
+from ser.plots.common import ENCODER_HEARS, ENCODER_NAMES, QUIET, described, left_out
+from ser.prediction import EncoderAttention, Prediction
+from ser.transcript import Word
+
+MAX_COLUMNS = 1200  # more columns than a screen shows only make the page slow
+LONE_TOKEN_S = 0.05  # width of a token that belongs to no word
+
+# Lanes of the attention figure from top to bottom: y axis -> (lower, upper) end of its domain.
+LANES = {
+    "waveform": ("y", (0.84, 1.0)),
+    "words": ("y2", (0.73, 0.82)),
+    "whisper": ("y3", (0.51, 0.66)),
+    "wavlm": ("y4", (0.27, 0.42)),
+    "roberta": ("y5", (0.03, 0.18)),
+}
+
+LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": {"range": [-0.56, 0.56]}}
+
+
+def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
+    """Waveform, words and the three encoders' attention on one time axis, each in its lane."""
+    figure = go.Figure([_envelope(waveform), _word_boxes(prediction.transcript.words)])
+    for name in ENCODERS:
+        view = prediction.attention.get(name)
+        if view is not None and view.tokens is not None:
+            figure.add_trace(_token_bars(name, view, prediction.transcript.words))
+        elif view is not None:
+            figure.add_trace(_frame_area(name, view))
+        figure.add_annotation(_lane_title(name, prediction))
+    lanes = {
+        f"yaxis{axis[1:]}": {
+            "domain": domain,
+            "fixedrange": True,
+            "visible": False,
+            **LANE_RANGES.get(lane, {"rangemode": "tozero"}),
+        }
+        for lane, (axis, domain) in LANES.items()
+    }
+    figure.update_layout(
+        height=520,
+        margin={"l": 10, "r": 10, "t": 8, "b": 44},
+        showlegend=False,
+        barmode="overlay",
+        bargap=0,
+        hovermode="closest",
+        uniformtext={"minsize": 10, "mode": "hide"},
+        xaxis={
+            "range": [0, prediction.duration_s],
+            "title": {"text": "Time in seconds", "standoff": 8, "font": {"size": 13}},
+            "anchor": "free",
+            "position": 0,
+            "zeroline": False,
+            "showspikes": True,
+            "spikemode": "across",
+            "spikesnap": "cursor",
+            "spikethickness": 1,
+            "spikedash": "solid",
+            "spikecolor": QUIET,
+        },
+        **lanes,
+    )
+    return described(figure, _peaks_in_words(prediction))
+
+
+def _envelope(waveform: Waveform) -> go.Scatter:
+    """Highest and lowest sample of each column, as one closed outline."""
+    samples = waveform.samples
+    columns = min(MAX_COLUMNS, len(samples))
+    starts = np.linspace(0, len(samples), columns, endpoint=False).astype(int)
+    # float32 would print 0.1 with seventeen digits
+    highest = np.maximum.reduceat(samples, starts).astype(float)
+    lowest = np.minimum.reduceat(samples, starts).astype(float)
+    times = starts / SAMPLE_RATE_HZ
+    return go.Scatter(
+        x=np.concatenate([times, times[::-1]]).round(4).tolist(),
+        y=np.concatenate([highest, lowest[::-1]]).round(4).tolist(),
+        yaxis=LANES["waveform"][0],
+        fill="toself",
+        fillcolor=QUIET,
+        line={"width": 1, "color": QUIET},
+        mode="lines",
+        hoverinfo="skip",
+    )
+
+
+def _word_boxes(words: Sequence[Word]) -> go.Bar:
+    return go.Bar(
+        orientation="h",
+        base=[word.start_s for word in words],
+        x=[word.end_s - word.start_s for word in words],
+        y=[0.0] * len(words),
+        width=1.0,
+        yaxis=LANES["words"][0],
+        text=[escape(word.text, quote=False) for word in words],
+        textposition="inside",
+        insidetextanchor="middle",
+        textangle=0,
+        marker={"color": "rgba(125, 133, 144, 0.14)", "line": {"width": 1, "color": QUIET}},
+        customdata=[[word.start_s, word.end_s] for word in words],
+        hovertemplate=(
+            "<b>%{text}</b><br>%{customdata[0]:.2f} to %{customdata[1]:.2f} s<extra></extra>"
+        ),
+    )
+
+
+def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
+    times, weights = _columns(np.asarray(view.times_s), np.asarray(view.weights))
+    colour = ENCODER_COLOURS[name]
+    return go.Scatter(
+        x=times,
+        y=weights,
+        yaxis=LANES[name][0],
+        mode="lines",
+        fill="tozeroy",
+        fillcolor=_with_alpha(colour, 0.3),
+        line={"width": 2, "color": colour},
+        connectgaps=False,
+        hovertemplate=(
+            f"{ENCODER_NAMES[name]}<br>%{{x:.2f}} s: %{{y:.2%}} of its attention<extra></extra>"
+        ),
+    )
+
+
+def _columns(
+    times_s: np.ndarray, weights: np.ndarray
+) -> tuple[list[float | None], list[float | None]]:
+    """At most MAX_COLUMNS points; weights of one column are added; a pause breaks the line."""
+    if len(times_s) == 0:
+        return [], []
+    starts = np.unique(np.linspace(0, len(times_s), MAX_COLUMNS, endpoint=False).astype(int))
+    times_s = np.add.reduceat(times_s, starts) / np.diff(np.append(starts, len(times_s)))
+    steps_s = np.diff(times_s, prepend=times_s[0])
+    pauses = steps_s > 3 * np.median(steps_s)
+    drawn_times: list[float | None] = []
+    drawn_weights: list[float | None] = []
+    sums = np.add.reduceat(weights, starts)
+    for time_s, weight, pause in zip(times_s.tolist(), sums.tolist(), pauses, strict=True):
+        if pause:
+            drawn_times.append(None)
+            drawn_weights.append(None)
+        drawn_times.append(time_s)
+        drawn_weights.append(weight)
+    return drawn_times, drawn_weights
+
+
+def _token_bars(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.Bar:
+    spans = _token_spans(view.times_s, words)
+    colour = ENCODER_COLOURS[name]
+    tokens = [escape(token.strip(), quote=False) for token in view.tokens or ()]
+    return go.Bar(
+        x=[(start + end) / 2 for start, end in spans],
+        width=[end - start for start, end in spans],
+        y=list(view.weights),
+        yaxis=LANES[name][0],
+        customdata=tokens,
+        marker={"color": _with_alpha(colour, 0.55), "line": {"width": 1.5, "color": colour}},
+        hovertemplate=(
+            f"{ENCODER_NAMES[name]}<br><b>%{{customdata}}</b>: %{{y:.2%}} of its attention"
+            "<extra></extra>"
+        ),
+    )
+
+
+def _token_spans(times_s: Sequence[float], words: Sequence[Word]) -> list[tuple[float, float]]:
+    """Begin and end of each token: tokens of one word share its stretch, in reading order.
+
+    A token at the very start or end of a word (<s>, </s>) gets a narrow place outside it.
+    """
+    starts = [word.start_s for word in words]
+    ends = {word.end_s for word in words}
+    twins = Counter(times_s)
+    placed: Counter[float] = Counter()
+    spans: list[tuple[float, float]] = []
+    for time_s in times_s:
+        index = bisect_left(starts, time_s) - 1
+        if index >= 0 and time_s < words[index].end_s:
+            start_s, end_s = words[index].start_s, words[index].end_s
+        else:
+            shift_s = 0.0 if time_s in ends else LONE_TOKEN_S
+            start_s, end_s = time_s - shift_s, time_s - shift_s + LONE_TOKEN_S
+        step_s = (end_s - start_s) / twins[time_s]
+        begin_s = start_s + placed[time_s] * step_s
+        spans.append((begin_s, begin_s + step_s))
+        placed[time_s] += 1
+    return spans
+
+
+def _lane_title(name: str, prediction: Prediction) -> dict:
+    _, (_, top) = LANES[name]
+    told = ", left out of this answer" if left_out(prediction, name) else ""
+    return {
+        "text": f"<b>{ENCODER_NAMES[name]}</b> {ENCODER_HEARS[name]}{told}",
+        "xref": "paper",
+        "yref": "paper",
+        "x": 0,
+        "y": top + 0.005,
+        "xanchor": "left",
+        "yanchor": "bottom",
+        "showarrow": False,
+    }
+
+
+def _peaks_in_words(prediction: Prediction) -> str:
+    parts = []
+    for name in ENCODERS:
+        if left_out(prediction, name):
+            parts.append(f"{ENCODER_NAMES[name]} was left out")
+            continue
+        view = prediction.attention[name]
+        peak = int(np.argmax(view.weights))
+        token = f' ("{view.tokens[peak].strip()}")' if view.tokens else ""
+        parts.append(f"{ENCODER_NAMES[name]} looked most at {view.times_s[peak]:.2f} s{token}")
+    return "Attention over time: " + "; ".join(parts) + "."
+
+
+def _with_alpha(colour: str, alpha: float) -> str:
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha})"

@@ -1,0 +1,24 @@
+"""What the figures share."""
+
+import plotly.graph_objects as go
+
+from ser.prediction import Prediction
+
+ENCODER_NAMES = {"whisper": "Whisper", "wavlm": "WavLM", "roberta": "RoBERTa"}
+ENCODER_HEARS = {
+    "whisper": "the sounds of speech",
+    "wavlm": "the voice",
+    "roberta": "the words",
+}
+QUIET = "#7d8590"  # at least 3:1 on white and on near-black
+
+
+def left_out(prediction: Prediction, encoder: str) -> bool:
+    """Whether an encoder had nothing to look at, as the text encoder without words."""
+    return encoder not in prediction.attention or not prediction.attention[encoder].weights
+
+
+def described(figure: go.Figure, description: str, narrow: dict | None = None) -> go.Figure:
+    """Without plotly's own colours, with what the drawer needs beside the figure."""
+    meta = {"description": description, "narrow": narrow or {}}
+    return figure.update_layout(template=go.layout.Template(), meta=meta)

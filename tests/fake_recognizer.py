@@ -1,0 +1,127 @@
+"""A recogniser that answers at once: real decoding, made-up but deterministic predictions.
+
+It keeps the tests of the page fast and independent of any model.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+
+import numpy as np
+
+from ser.audio import Waveform, load_audio
+from ser.errors import NoSpeechError
+from ser.labels import ATTRIBUTES, EMOTIONS, ENCODERS
+from ser.prediction import EncoderAttention, Prediction
+from ser.transcript import Transcript, Word
+
+FRAME_S = 0.02
+HEARD = "Kids are talking by the door"
+CLASSES = tuple(name for name in EMOTIONS if name not in ("contempt", "other"))
+
+
+@dataclass(frozen=True)
+class FakeAnalysis:
+    """As `ser.recognizer.Analysis`, less the encoders' outputs."""
+
+    waveform: Waveform
+    prediction: Prediction
+
+
+@dataclass
+class FakeRecognizer:
+    """Stands in for `ser.recognizer.Recognizer`; `wait_s` makes it slow, `fault` makes it fail."""
+
+    wait_s: float = 0.0
+    fault: Exception | None = None
+    paths: list[str] = field(default_factory=list)  # what was asked for, in order
+    bundle: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="fake-bundle"))
+    transcriber: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(
+            name="fake-transcriber", status="The fake transcriber writes the text."
+        )
+    )
+
+    def analyse(
+        self,
+        audio: str | os.PathLike[str] | Waveform,
+        transcript: str | None = None,
+        progress: Callable[[float, str], None] = lambda _share, _doing: None,
+    ) -> FakeAnalysis:
+        """Decode the file as the product does, then answer from a hash of its samples."""
+        self.paths.append(str(audio))
+        progress(0.1, "Listening")
+        time.sleep(self.wait_s)
+        if self.fault is not None:
+            raise self.fault
+        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        if np.abs(waveform.samples).max() < 1e-3:
+            raise NoSpeechError("The recording holds no speech. Record somebody who speaks.")
+        source = "fake-transcriber" if transcript is None else "user"
+        text = HEARD if transcript is None else transcript
+        return FakeAnalysis(waveform, fake_prediction(text, waveform, source))
+
+    def predict(self, audio: str | os.PathLike[str], transcript: str | None = None) -> Prediction:
+        """The prediction alone."""
+        return self.analyse(audio, transcript).prediction
+
+    def revise(self, analysis: FakeAnalysis, transcript: str) -> FakeAnalysis:
+        """The same sound with other words."""
+        if self.fault is not None:
+            raise self.fault
+        prediction = fake_prediction(transcript, analysis.waveform, "user")
+        return replace(analysis, prediction=prediction)
+
+
+def fake_prediction(text: str, waveform: Waveform, source: str = "fake-transcriber") -> Prediction:
+    """Numbers drawn from a hash of the samples and the text: the same question, the same answer."""
+    digest = hashlib.sha256(waveform.samples.tobytes() + text.encode()).digest()
+    random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    words = _spread(text, waveform.duration_s)
+    shares = random.dirichlet(np.ones(len(ENCODERS)) * 3)
+    if not words:
+        shares = np.array([0.5, 0.5, 0.0])
+    return Prediction(
+        emotions=_distribution(random),
+        attributes=dict(zip(ATTRIBUTES, random.uniform(1.5, 6.5, 3).tolist(), strict=True)),
+        attention={name: _attention(name, words, waveform.duration_s, random) for name in ENCODERS},
+        contributions=dict(zip(ENCODERS, shares.tolist(), strict=True)),
+        contribution_changes=dict(zip(ENCODERS, (shares * 0.4).tolist(), strict=True)),
+        transcript=Transcript(text, words, source, "en" if text else None),
+        duration_s=waveform.duration_s,
+        speech_s=0.8 * waveform.duration_s,
+        windows=(),
+        bundle="fake-bundle",
+        notes=() if words else ("There is no text, so the text encoder was left out.",),
+    )
+
+
+def _distribution(random: np.random.Generator) -> dict[str, float]:
+    return dict(zip(CLASSES, random.dirichlet(np.ones(len(CLASSES)) * 0.6).tolist(), strict=True))
+
+
+def _spread(text: str, duration_s: float) -> tuple[Word, ...]:
+    pieces = text.split()
+    ends = np.cumsum([0.0, *(len(piece) + 1 for piece in pieces)])
+    times = 0.1 * duration_s + 0.8 * duration_s * ends / max(1.0, ends[-1])
+    return tuple(
+        Word(piece, float(start_s), float(end_s) - 0.02)
+        for piece, start_s, end_s in zip(pieces, times[:-1], times[1:], strict=True)
+    )
+
+
+def _attention(
+    name: str, words: tuple[Word, ...], duration_s: float, random: np.random.Generator
+) -> EncoderAttention:
+    if name == "roberta":
+        weights = random.dirichlet(np.ones(len(words))) if words else np.zeros(0)
+        times = tuple((word.start_s + word.end_s) / 2 for word in words)
+        return EncoderAttention(times, tuple(weights.tolist()), tuple(w.text for w in words))
+    times_s = np.arange(FRAME_S / 2, duration_s, FRAME_S)
+    centres = random.uniform(0, duration_s, 3)
+    hills = sum(np.exp(-(((times_s - centre) / 0.15) ** 2)) for centre in centres) + 0.05
+    weights = hills / hills.sum()
+    return EncoderAttention(tuple(times_s.tolist()), tuple(weights.tolist()))

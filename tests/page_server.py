@@ -1,0 +1,50 @@
+"""The page on a free port of this machine, for tests."""
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+import pytest
+
+from app import EXAMPLES, build_app, launch_options
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running page."""
+
+    url: str
+    app: gr.Blocks
+    recognizer: Any
+    uploads: Path  # where gradio keeps what is sent to it
+
+    def kept_files(self) -> list[Path]:
+        """Everything in the upload folder but the examples, which are nobody's recording."""
+        examples = {f"{name}.flac" for name in EXAMPLES}
+        files = [path for path in self.uploads.rglob("*") if path.is_file()]
+        return [path for path in files if path.name not in examples]
+
+
+def free_port() -> int:
+    """A port that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def serve(recognizer: Any, uploads: Path) -> Iterator[Server]:
+    """The page with this recogniser, until the block ends."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(uploads))
+        app = build_app(recognizer)
+        options = {"server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
+        _, url, _ = app.launch(**options, **launch_options())
+        try:
+            yield Server(url, app, recognizer, uploads)
+        finally:
+            app.close(verbose=False)

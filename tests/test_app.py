@@ -1,0 +1,242 @@
+"""The page without a browser: its API, its errors, what it deletes, how it starts."""
+
+import logging
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import gradio as gr
+import pytest
+from gradio_client import Client, handle_file
+from gradio_client.exceptions import AppError
+
+import app
+from ser.errors import AudioError, BundleError
+from tests.fake_recognizer import FakeRecognizer
+from tests.page_server import Server, free_port, serve
+
+REPOSITORY = Path(app.__file__).parent
+VOICE = REPOSITORY / "assets" / "examples" / "slow.flac"
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    with serve(FakeRecognizer(), tmp_path_factory.mktemp("uploads")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def client(server: Server, tmp_path_factory: pytest.TempPathFactory) -> Client:
+    return Client(server.url, verbose=False, download_files=tmp_path_factory.mktemp("answers"))
+
+
+@pytest.fixture
+def voice(tmp_path: Path) -> Path:
+    """A recording under another name than the examples, so that it must be deleted."""
+    path = tmp_path / "my voice.flac"
+    path.write_bytes(VOICE.read_bytes())
+    return path
+
+
+def test_the_api_answers_with_the_public_json(client: Client, server: Server, voice: Path) -> None:
+    answer = client.predict(audio=handle_file(voice), api_name="/predict")
+    assert answer.pop("file") == "my voice.flac"
+    assert answer == server.recognizer.predict(voice).to_dict()
+
+
+def test_the_api_takes_a_transcript(client: Client, voice: Path) -> None:
+    answer = client.predict(handle_file(voice), "I miss him", api_name="/predict")
+    assert answer["transcript"]["text"] == "I miss him"
+    assert answer["transcript"]["source"] == "user"
+
+
+def test_predict_is_the_only_endpoint(client: Client) -> None:
+    endpoints = client.view_api(return_format="dict", print_info=False)
+    assert list(endpoints["named_endpoints"]) == ["/predict"]
+    assert not endpoints["unnamed_endpoints"]
+    parameters = endpoints["named_endpoints"]["/predict"]["parameters"]
+    assert [p["parameter_has_default"] for p in parameters] == [False, True]
+
+
+@pytest.mark.parametrize("content", [b"", b"no audio at all" * 100], ids=["empty", "text"])
+def test_a_bad_file_gives_the_same_sentence_as_python_and_the_next_request_works(
+    client: Client, server: Server, voice: Path, tmp_path: Path, content: bytes
+) -> None:
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(content)
+    with pytest.raises(AudioError) as expected:
+        server.recognizer.predict(bad)
+    with pytest.raises(AppError) as told:
+        client.predict(handle_file(bad), api_name="/predict")
+    assert str(told.value) == str(expected.value)
+    assert client.predict(handle_file(voice), api_name="/predict")["emotions"]
+
+
+def test_an_unforeseen_fault_is_logged_and_told_without_its_details(
+    client: Client, server: Server, voice: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    server.recognizer.fault = ZeroDivisionError("secret detail")
+    try:
+        with caplog.at_level(logging.ERROR), pytest.raises(AppError) as told:
+            client.predict(handle_file(voice), api_name="/predict")
+    finally:
+        server.recognizer.fault = None
+    assert str(told.value) == app.WENT_WRONG
+    assert "secret detail" in caplog.text
+
+
+@pytest.mark.parametrize("fault", [None, AudioError("bad"), ZeroDivisionError()], ids=repr)
+def test_an_upload_is_gone_when_it_has_been_answered(
+    client: Client, server: Server, voice: Path, fault: Exception | None
+) -> None:
+    server.recognizer.fault = fault
+    try:
+        client.submit(handle_file(voice), api_name="/predict").exception()
+    finally:
+        server.recognizer.fault = None
+    assert server.recognizer.paths[-1].endswith(voice.name)
+    assert server.kept_files() == []
+
+
+def test_files_outside_the_upload_folder_are_never_deleted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "uploads"))
+    own = tmp_path / "mine.wav"
+    upload = tmp_path / "uploads" / "hash" / "voice.wav"
+    upload.parent.mkdir(parents=True)
+    for path in (own, upload):
+        path.write_bytes(b"sound")
+        app.discard(str(path))
+    app.discard(str(tmp_path / "uploads" / ".." / "mine.wav"))
+    app.discard(None)
+    assert own.exists()
+    assert not upload.exists()
+
+
+def test_the_page_asks_no_other_server(server: Server) -> None:
+    with urllib.request.urlopen(server.url) as answer:
+        page = answer.read().decode()
+    assert "fonts.googleapis" not in page
+    with urllib.request.urlopen(f"{server.url}vendor/plotly.min.js") as answer:
+        assert b"plotly.js v" in answer.read(200)
+
+
+def test_nothing_is_kept_or_reported() -> None:
+    assert os.environ["GRADIO_ANALYTICS_ENABLED"] == "False"
+    assert app.launch_options()["run_history"] is False
+    assert app.launch_options()["enable_monitoring"] is False
+
+
+def test_every_example_is_there() -> None:
+    made = {path.stem for path in (REPOSITORY / "assets" / "examples").glob("*.flac")}
+    assert made == set(app.EXAMPLES)
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What `main` hands on: the recogniser's bundle and the arguments of `launch`."""
+    seen: dict = {}
+
+    def from_pretrained(bundle: str | None) -> FakeRecognizer:
+        if bundle == "missing":
+            raise BundleError("There is no bundle missing.")
+        seen["bundle"] = bundle
+        return FakeRecognizer()
+
+    module = SimpleNamespace(Recognizer=SimpleNamespace(from_pretrained=from_pretrained))
+    monkeypatch.setitem(sys.modules, "ser.recognizer", module)
+    monkeypatch.setattr(gr.Blocks, "launch", lambda _self, **options: seen.update(options))
+    monkeypatch.setattr(signal, "signal", lambda *_: None)
+    for name in ("SER_BUNDLE", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_TEMP_DIR"):
+        monkeypatch.setenv(name, "")  # so that it is restored afterwards
+        monkeypatch.delenv(name)
+    return seen
+
+
+def test_it_serves_this_machine_alone_unless_told_otherwise(started: dict) -> None:
+    app.main([])
+    assert (started["server_name"], started["server_port"]) == ("127.0.0.1", 7860)
+    assert started["share"] is False
+    assert started["bundle"] is None
+
+
+def test_flags_and_environment_reach_recogniser_and_server(
+    started: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SER_BUNDLE", "from/environment")
+    app.main(["--host", "0.0.0.0", "--port", "8000", "--share"])
+    assert started["bundle"] == "from/environment"
+    assert (started["server_name"], started["server_port"]) == ("0.0.0.0", 8000)
+    assert started["share"] is True
+    app.main(["--bundle", "from/flag"])
+    assert started["bundle"] == "from/flag"
+
+
+def test_a_missing_bundle_is_said_in_a_sentence(
+    started: dict, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as stopped:
+        app.main(["--bundle", "missing"])
+    assert stopped.value.code == 1
+    assert capsys.readouterr().err == "There is no bundle missing.\n"
+
+
+STARTER = """
+import sys, types
+from tests.fake_recognizer import FakeRecognizer
+fake = types.SimpleNamespace(from_pretrained=lambda bundle: FakeRecognizer())
+sys.modules["ser.recognizer"] = types.SimpleNamespace(Recognizer=fake)
+import app
+app.main(sys.argv[1:])
+"""
+
+
+def test_a_taken_port_is_said_in_a_sentence() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        command = [sys.executable, "-c", STARTER, "--port", port]
+        ended = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
+    assert ended.returncode == 1
+    assert f"Port {port} of 127.0.0.1 cannot be used." in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_stopping_the_server_deletes_its_upload_folder(tmp_path: Path) -> None:
+    port = free_port()
+    process = subprocess.Popen(
+        [sys.executable, "-c", STARTER, "--port", str(port)],
+        cwd=REPOSITORY,
+        env={**os.environ, "TMPDIR": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        wait_for_page(f"http://127.0.0.1:{port}/")
+        assert list(tmp_path.glob("ser-page-*"))
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    finally:
+        process.kill()
+        process.communicate()
+    assert not list(tmp_path.glob("ser-page-*"))
+
+
+def wait_for_page(url: str, patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            urllib.request.urlopen(url).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "the page did not start"
+            time.sleep(0.2)
