@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -10,10 +11,10 @@ from torch import Tensor
 from ser.answer import answer
 from ser.audio import Waveform, load_audio
 from ser.bundle import Bundle
-from ser.encoders import EncoderBank, choose_device, choose_dtype
+from ser.encoders import EncoderBank, choose_device, choose_dtype, folder_of
 from ser.errors import NoSpeechError, SerError
 from ser.prediction import Prediction
-from ser.speech import Segment, Window, cut_windows, detect_speech
+from ser.speech import NO_SPEECH, Segment, Window, cut_windows, detect_speech
 from ser.transcript import NO_TRANSCRIPT, Transcript
 from ser.transcription import (
     BackgroundTranscriber,
@@ -82,7 +83,8 @@ class Recognizer:
 
         `device` is cpu, cuda or mps (the best there is by default); `dtype` float32 or bfloat16,
         for the encoders. `transcriber` is "auto" (what the bundle says, PocketSphinx until it is
-        there), "pocketsphinx", a Whisper checkpoint, any `Transcriber`, or None for no transcript.
+        there), "pocketsphinx", a Whisper checkpoint (that one, or an error), any `Transcriber`, or
+        None for no transcript.
         """
         loaded = Bundle.load(bundle)
         config = loaded.config
@@ -128,35 +130,46 @@ class Recognizer:
         self,
         audios: Sequence[Audio],
         transcripts: Sequence[str | None] | None = None,
-        batch_size: int = BATCH_WINDOWS,
+        batch_windows: int = BATCH_WINDOWS,
     ) -> Iterator[Prediction | SerError]:
-        """One answer per recording, in order; a faulty one gives its error and the rest goes on."""
+        """One answer per recording, in order; a faulty one gives its error and the rest goes on.
+
+        Recordings are gathered until their windows fill a batch of the encoders: short ones share
+        it, and a long one does not wait in memory beside others.
+        """
         texts = transcripts or [None] * len(audios)
-        pairs = list(zip(audios, texts, strict=True))
-        for start in range(0, len(pairs), batch_size):
-            yield from self._predict_batch(pairs[start : start + batch_size])
+        gathered: list[tuple[_Speech | SerError, str | None]] = []
+        windows = 0
+        for audio, text in zip(audios, texts, strict=True):
+            found = self._speech_or_error(audio)
+            gathered.append((found, text))
+            windows += len(found.windows) if isinstance(found, _Speech) else 0
+            if windows >= batch_windows or windows == 0:
+                yield from self._predict_batch(gathered)
+                gathered, windows = [], 0
+        yield from self._predict_batch(gathered)
+
+    def _speech_or_error(self, audio: Audio) -> _Speech | SerError:
+        try:
+            return self._find_speech(audio)
+        except SerError as error:
+            return error
 
     def _predict_batch(
-        self, pairs: Sequence[tuple[Audio, str | None]]
+        self, gathered: Sequence[tuple[_Speech | SerError, str | None]]
     ) -> Iterator[Prediction | SerError]:
-        found: list[_Speech | SerError] = []
-        for audio, _ in pairs:
-            try:
-                found.append(self._find_speech(audio))
-            except SerError as error:
-                found.append(error)
-        cuts = [cut for item in found if isinstance(item, _Speech) for cut in item.cuts()]
+        cuts = [cut for found, _ in gathered if isinstance(found, _Speech) for cut in found.cuts()]
         all_frames, all_padded = self._encode(cuts, keep_padded=True)
         position = 0
-        for (_, text), item in zip(pairs, found, strict=True):
-            if isinstance(item, SerError):
-                yield item
+        for found, text in gathered:
+            if isinstance(found, SerError):
+                yield found
                 continue
-            own = slice(position, position + len(item.windows))
+            own = slice(position, position + len(found.windows))
             position = own.stop
             try:
-                heard = self._transcript(item, text, all_padded[own])
-                yield self._analysis(item, all_frames[own], heard, heard).prediction
+                heard = self._transcript(found, text, all_padded[own])
+                yield self._analysis(found, all_frames[own], heard, heard).prediction
             except SerError as error:
                 yield error
 
@@ -165,10 +178,8 @@ class Recognizer:
         segments = detect_speech(waveform)
         windows = cut_windows(segments, waveform.duration_s, self.bundle.config.window_max_s)
         if not windows:
-            raise NoSpeechError(
-                "No speech was found in this recording, so there is no emotion to show. Record "
-                "somebody speaking, closer to the microphone or louder."
-            )
+            name = "The recording" if isinstance(audio, Waveform) else Path(audio).name
+            raise NoSpeechError(NO_SPEECH.format(name=name))
         return _Speech(waveform, segments, windows)
 
     @property
@@ -260,10 +271,13 @@ def _choose_transcriber(
 ) -> Transcriber | None:
     if wish is None or not isinstance(wish, str):
         return wish
-    if wish == "pocketsphinx":
-        return SphinxTranscriber()
     name = bundle.config.transcriber if wish == "auto" else wish
-    own = bundle.config.encoders["whisper"].checkpoint
-    if name == own and encoders.whisper.generator is not None and bundle.folder is not None:
-        return WhisperTranscriber.from_generator(encoders.whisper.generator, own, bundle.folder)
-    return BackgroundTranscriber(name, device=device)
+    if name == "pocketsphinx":
+        return SphinxTranscriber()
+    own = bundle.config.encoders["whisper"]
+    if name == own.checkpoint and encoders.whisper.generator is not None:
+        folder = folder_of(own, bundle.folder)
+        return WhisperTranscriber.from_generator(encoders.whisper.generator, name, folder)
+    if wish == "auto":
+        return BackgroundTranscriber(name, device=device)
+    return WhisperTranscriber.from_pretrained(name, device=device)

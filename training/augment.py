@@ -44,10 +44,10 @@ class Augmenter:
         draw, settings = self.random, self.settings
         samples = change_speed(samples, draw.uniform(*settings.speed))
         if draw.random() < settings.room_probability:
-            samples = reverberate(samples, self.rooms[draw.integers(len(self.rooms))])
+            samples = reverberate(samples, self.rooms[int(draw.integers(len(self.rooms)))])
         if draw.random() < settings.noise_probability:
-            noise = self.noises[draw.integers(len(self.noises))]
-            noise = np.roll(noise, draw.integers(len(noise)))
+            noise = self.noises[int(draw.integers(len(self.noises)))]
+            noise = np.roll(noise, int(draw.integers(len(noise))))
             samples = add_noise(samples, noise, draw.uniform(*settings.snr_db))
         if draw.random() < settings.telephone_probability:
             samples = through_telephone(samples)

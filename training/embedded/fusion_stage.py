@@ -1,9 +1,10 @@
 """The last stage: frozen encoders run once, then the fusion model learns from their frames."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import lightning
 import numpy as np
@@ -20,11 +21,13 @@ from training.embedded.pairing import Pair, Pairing
 from training.embedded.speech_data import Draw
 from training.embedded.store import AudioStore
 from training.embedded.text_encoder import spoken
+from training.metrics import unweighted_average_recall
 
 ENCODE_BATCH = 64
 ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 0.25, 0.75  # the paper's alpha and beta of task 1
 LABEL_SMOOTHING = 0.05
 BRANCH_DROPOUT = 0.1
+Batch = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,9 +84,9 @@ class FusionTraining(lightning.LightningModule):
         super().__init__()
         self.model, self.steps, self.peak = model, steps, peak
         self.encoders, self.stores, self.pairing = encoders, stores, pairing
-        self.losses: list[Tensor] = []
+        self.guesses: list[Tensor] = []
 
-    def collate(self, draws: Sequence[Draw]) -> dict[str, object]:
+    def collate(self, draws: Sequence[Draw]) -> Batch:
         """Pairs for training; clean voices alone where a draw has no seed."""
         emotions = self.model.config.emotions
         pairs, randoms = [], []
@@ -127,7 +130,7 @@ class FusionTraining(lightning.LightningModule):
             for name in ENCODERS
         }
 
-    def training_step(self, batch: dict, index: int) -> Tensor:
+    def training_step(self, batch: Batch, index: int) -> Tensor:
         """alpha * squared error + beta * cross-entropy on soft targets."""
         output = self.model(batch["encoded"])
         classes = functional.cross_entropy(
@@ -140,18 +143,16 @@ class FusionTraining(lightning.LightningModule):
         )  # fmt: skip
         return ATTRIBUTE_WEIGHT * attributes + CLASS_WEIGHT * classes
 
-    def validation_step(self, batch: dict, index: int) -> None:
+    def validation_step(self, batch: Batch, index: int) -> None:
         """Hits of the voice alone, per clip."""
         guess = self.model(batch["encoded"]).emotion_logits.argmax(dim=1)
         truth = batch["classes"].argmax(dim=1)
-        self.losses.append(torch.stack([guess, truth]))
+        self.guesses.append(torch.stack([guess, truth]))
 
     def on_validation_epoch_end(self) -> None:
         """UAR of the voice alone over the tuning speakers."""
-        from training.metrics import unweighted_average_recall
-
-        guess, truth = torch.cat(self.losses, dim=1).numpy()
-        self.losses.clear()
+        guess, truth = torch.cat(self.guesses, dim=1).numpy()
+        self.guesses.clear()
         uar = unweighted_average_recall(truth, guess, len(self.model.config.emotions))
         self.log("tune_uar", uar, prog_bar=True)
 
@@ -162,6 +163,26 @@ class FusionTraining(lightning.LightningModule):
             optimizer, self.peak, total_steps=self.steps, pct_start=0.15
         )
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    @torch.no_grad()
+    def store_embedding_means(self, batches: Iterable[Sequence[Draw]]) -> None:
+        """Each encoder's mean embedding over the training pairs in which it is present."""
+        total = torch.zeros_like(self.model.embedding_means)
+        count = torch.zeros(len(ENCODERS), 1)
+        for draws in batches:
+            encoded = self.collate(draws)["encoded"]
+            present = torch.stack([encoded[name].mask.any(dim=1) for name in ENCODERS], dim=1)
+            embeddings, _ = self.model.embed(encoded)
+            total += (embeddings * present.unsqueeze(-1)).sum(dim=0)
+            count += present.sum(dim=0).unsqueeze(-1)
+        self.model.embedding_means.copy_(total / count.clamp_min(1))
+
+    @torch.no_grad()
+    def logits_of(self, batches: Iterable[Batch]) -> tuple[Tensor, Tensor]:
+        """Logits [N, C] and class indices [N] of collated batches."""
+        pairs = [(self.model(b["encoded"]).emotion_logits, b["classes"].argmax(1)) for b in batches]
+        logits, classes = zip(*pairs, strict=True)
+        return torch.cat(logits), torch.cat(classes)
 
 
 @torch.inference_mode()

@@ -1,7 +1,9 @@
 """Pre-trains one encoder with Lightning: progress, logs, checkpoints, resuming."""
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import lightning
 import torch
@@ -9,22 +11,26 @@ from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQD
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, Sampler
 
-from training.embedded.speech_data import AsDrawn, Draw
-from training.embedded.speech_encoders import SpeechPretraining
+from training.embedded.speech_data import AsDrawn
 
 logger = logging.getLogger(__name__)
 
+LAST = "last"  # the newest epoch is kept, to go on from
+
 
 def pretrain(
-    module: SpeechPretraining,
-    training: Sampler[list[Draw]],
-    tuning: Sampler[list[Draw]],
+    module: lightning.LightningModule,
+    collate: Callable[[list[Any]], Any],
+    training: Sampler[list[Any]],
+    tuning: Sampler[list[Any]],
     folder: Path,
     epochs: int,
-    fast_dev_run: bool = False,
 ) -> None:
-    """Train `module` in place; its weights end as the exponential moving average."""
-    last = folder / "last.ckpt"
+    """Train `module` in place; its weights end as the exponential moving average.
+
+    `collate` makes batches of what the samplers draw.
+    """
+    last = folder / f"{LAST}.ckpt"
     trainer = lightning.Trainer(
         precision="bf16-mixed" if torch.cpu._is_amx_tile_supported() else "32-true",
         default_root_dir=folder,
@@ -35,18 +41,17 @@ def pretrain(
         logger=CSVLogger(folder, name="log", version=0),
         callbacks=[
             EMAWeightAveraging(decay=0.998),
-            ModelCheckpoint(folder, filename="end", save_last=True, save_top_k=0),
+            ModelCheckpoint(folder, filename=LAST, enable_version_counter=False),
             TQDMProgressBar(refresh_rate=20),
         ],
         check_val_every_n_epoch=2,
         num_sanity_val_steps=0,
         enable_model_summary=False,
-        fast_dev_run=fast_dev_run,
     )
     trainer.fit(
         module,
-        DataLoader(AsDrawn(), batch_sampler=training, collate_fn=module.collate),
-        DataLoader(AsDrawn(), batch_sampler=tuning, collate_fn=module.collate),
+        DataLoader(AsDrawn(), batch_sampler=training, collate_fn=collate),
+        DataLoader(AsDrawn(), batch_sampler=tuning, collate_fn=collate),
         ckpt_path=last if last.exists() else None,
         weights_only=False,
     )

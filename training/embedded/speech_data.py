@@ -14,7 +14,6 @@ from training.embedded.store import AudioStore
 from training.targets import derived_attributes
 
 BUCKET_BATCHES = 8
-JOIN_PROBABILITY = 0.25
 
 
 @dataclass(frozen=True)
@@ -40,12 +39,13 @@ class BalancedBatches(Sampler[list[Draw]]):
         per_epoch: dict[str, int],
         batch_size: int,
         max_seconds: float,
+        join_probability: float,
         seed: int,
     ) -> None:
         self.clips, self.rows, self.batch_size, self.seed = clips, list(rows), batch_size, seed
         self.seconds = (audio.spans[..., 1] - audio.spans[..., 0]) / 16_000
         self.copies, self.max_seconds, self.epoch = audio.copies, max_seconds, 0
-        self.per_epoch = per_epoch
+        self.per_epoch, self.join_probability = per_epoch, join_probability
         self.of_class: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.of_speaker: dict[tuple[str, str, str], list[int]] = defaultdict(list)
         for row in rows:
@@ -87,7 +87,7 @@ class BalancedBatches(Sampler[list[Draw]]):
 
     def _draw(self, row: int, random: np.random.Generator) -> Draw:
         rows = [row]
-        if random.random() < JOIN_PROBABILITY:
+        if random.random() < self.join_probability:
             clip = self.clips[row]
             rows.append(
                 int(random.choice(self.of_speaker[clip.corpus, clip.speaker, clip.emotion]))

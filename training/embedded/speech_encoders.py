@@ -1,6 +1,7 @@
 """Pre-training of the two small speech encoders: supervised, both tasks, from scratch."""
 
 from collections.abc import Sequence
+from typing import cast
 
 import lightning
 import numpy as np
@@ -209,7 +210,8 @@ class WavlmPretraining(SpeechPretraining):
         """Hidden states, mask, and the distance of the told from the true spectrum."""
         mask = length_mask(batch["lengths"], batch["inputs"].shape[1])
         answer = self.encoder(batch["inputs"], attention_mask=mask.long())
-        counts = self.encoder._get_feat_extract_output_lengths(batch["lengths"])
+        lengths = cast(torch.LongTensor, batch["lengths"])
+        counts = self.encoder._get_feat_extract_output_lengths(lengths)
         hidden = answer.last_hidden_state
         frame_mask = length_mask(counts, hidden.shape[1])
         extra = hidden.new_zeros(())

@@ -67,6 +67,8 @@ def new_roberta(vocabulary: int) -> RobertaModel:
 class TextPretraining(lightning.LightningModule):
     """RoBERTa with three heads: the masked token, the emotion group, the ratings."""
 
+    class_weights: Tensor  # [C]
+
     def __init__(
         self,
         encoder: RobertaModel,
@@ -75,12 +77,11 @@ class TextPretraining(lightning.LightningModule):
         emotions: Sequence[str],
         steps: int,
         peak: float,
-        seed: int,
     ) -> None:
         super().__init__()
         width = encoder.config.hidden_size
         self.encoder, self.tokenizer, self.lines = encoder, tokenizer, lines
-        self.emotions, self.steps, self.peak, self.seed = tuple(emotions), steps, peak, seed
+        self.emotions, self.steps, self.peak = tuple(emotions), steps, peak
         self.pooling = AttentiveStatisticsPooling(width, attention_width=64)
         self.dropout = nn.Dropout(0.4)
         self.output = nn.Linear(2 * width, len(emotions) + len(ATTRIBUTES))
