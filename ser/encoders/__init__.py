@@ -1,6 +1,6 @@
 """Frozen Whisper encoder, WavLM and RoBERTa: from audio and text to `EncoderOutput`."""
 
-from ser.encoders.bank import EncoderBank
+from ser.encoders.bank import EncoderBank, folder_of
 from ser.encoders.base import EncoderSpec, choose_device, choose_dtype
 from ser.encoders.roberta import RobertaBranch, Token
 from ser.encoders.wavlm import WavlmBranch
@@ -17,4 +17,5 @@ __all__ = [
     "choose_device",
     "choose_dtype",
     "encode_real_frames",
+    "folder_of",
 ]

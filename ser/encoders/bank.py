@@ -32,7 +32,7 @@ class EncoderBank:
         root: Path | None = None,
     ) -> "EncoderBank":
         """Load each encoder by Hub name or folder; relative folders are looked up below `root`."""
-        whisper, wavlm, roberta = (_folder_of(specs[name], root) for name in ENCODERS)
+        whisper, wavlm, roberta = (folder_of(specs[name], root) for name in ENCODERS)
         return cls(
             WhisperBranch.load(whisper, whisper_context, device, dtype),
             WavlmBranch.load(wavlm, device, dtype),
@@ -45,6 +45,7 @@ class EncoderBank:
         return {name: getattr(self, name).width for name in ENCODERS}
 
 
-def _folder_of(spec: EncoderSpec, root: Path | None) -> Path:
+def folder_of(spec: EncoderSpec, root: Path | None) -> Path:
+    """Where the checkpoint's files are: below `root`, in another folder, or from the Hub."""
     inside = root / spec.checkpoint if root is not None else Path(spec.checkpoint)
     return inside if inside.is_dir() else local_folder(spec.checkpoint, spec.revision)

@@ -23,11 +23,21 @@ class EncoderSpec:
 
 def choose_device(requested: str | None = None) -> torch.device:
     """The device asked for, else the best there is: CUDA, then Apple's MPS, then the CPU."""
-    if requested is not None:
-        return torch.device(requested)
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    counts = {
+        "cuda": torch.cuda.device_count() if torch.cuda.is_available() else 0,
+        "mps": int(torch.backends.mps.is_available()),
+        "cpu": 1,
+    }
+    if requested is None:
+        return torch.device(next(kind for kind, count in counts.items() if count))
+    try:
+        device = torch.device(requested)
+    except RuntimeError as error:
+        raise EncoderError(f"Unknown device {requested!r}: use cpu, cuda or mps.") from error
+    if (device.index or 0) >= counts.get(device.type, 0):
+        usable = ", ".join(kind for kind, count in counts.items() if count)
+        raise EncoderError(f"This computer has no usable device {requested!r}. It has: {usable}.")
+    return device
 
 
 def choose_dtype(device: torch.device, requested: str | None = None) -> torch.dtype:

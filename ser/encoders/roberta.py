@@ -31,8 +31,8 @@ class RobertaBranch:
         self.tokenizer = tokenizer
         self.width: int = model.config.hidden_size
         # RoBERTa's positions start after the padding index; <s> and </s> take two more.
-        positions = model.config.max_position_embeddings - model.config.pad_token_id - 1
-        self.max_tokens = positions - 2
+        self.padding: int = model.config.pad_token_id or 0
+        self.max_tokens: int = model.config.max_position_embeddings - self.padding - 1 - 2
 
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "RobertaBranch":
@@ -70,7 +70,7 @@ class RobertaBranch:
         )
 
     def _readable(self, token: int, characters: str) -> str:
-        return characters or self.tokenizer.convert_ids_to_tokens(token)
+        return characters or str(self.tokenizer.convert_ids_to_tokens(token))
 
     def _pieces(self, text: str) -> list[tuple[list[int], list[tuple[int, int]]]]:
         """Token ids and character spans, in pieces that fit the model, <s> and </s> around each."""
@@ -94,7 +94,7 @@ class RobertaBranch:
     def _run(self, sequences: list[list[int]]) -> Tensor:
         lengths = torch.tensor([len(ids) for ids in sequences], device=self.model.device)
         mask = length_mask(lengths, int(lengths.max()))
-        batch = torch.full(mask.shape, self.model.config.pad_token_id, device=self.model.device)
+        batch = torch.full(mask.shape, self.padding, device=self.model.device)
         for row, ids in zip(batch, sequences, strict=True):
             row[: len(ids)] = torch.tensor(ids)
         return self.model(batch, attention_mask=mask.long()).last_hidden_state

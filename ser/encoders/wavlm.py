@@ -5,6 +5,7 @@ import warnings
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -45,7 +46,7 @@ class WavlmBranch:
                 # torch warns that WavLM's position bias and padding mask differ in type.
                 warnings.filterwarnings("ignore", message="Support for mismatched")
                 hidden = self.model(batch, attention_mask=mask.long()).last_hidden_state
-            counts = self.model._get_feat_extract_output_lengths(lengths)
+            counts = self.model._get_feat_extract_output_lengths(cast(torch.LongTensor, lengths))
             for row, output, count in zip(rows, hidden, counts, strict=True):
                 frames[row] = output[: int(count)]
         return pad_frames(frames, self.step_s)

@@ -96,7 +96,7 @@ class WhisperBranch:
         features = self.extractor(
             self._checked(waveform).samples,
             sampling_rate=SAMPLE_RATE_HZ,
-            padding=False,
+            padding="do_not_pad",
             truncation=False,
             return_tensors="pt",
         ).input_features[0]
