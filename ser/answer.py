@@ -1,5 +1,6 @@
 """The last step of the recogniser: frames and words in, `Prediction` out."""
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from itertools import accumulate
 
@@ -158,24 +159,19 @@ def _view(
 def _token_times(
     words: tuple[Word, ...], encoders: EncoderBank
 ) -> tuple[tuple[str, ...], tuple[float, ...]]:
-    """Each token at the middle of its word; <s> at the first start and </s> at the last end."""
+    """Each token at the middle of its word; <s> where the next begins, </s> where the last ends."""
     tokens = encoders.roberta.tokens(" ".join(word.text for word in words))
-    if not tokens:
-        return (), ()
     ends = list(accumulate(len(word.text) + 1 for word in words))  # one space after each word
-    times: list[float] = []
-    for position, token in enumerate(tokens):
-        if token.end == 0:  # <s> and </s> stand for no character
-            rest = tokens[position + 1 :]
-            opens = any(later.end for later in rest) and (
-                position == 0 or tokens[position - 1].end == 0
-            )
-            times.append(words[0].start_s if opens and not times else (times or [0.0])[-1])
-            continue
-        word = words[next(i for i, end in enumerate(ends) if token.end <= end)]
-        times.append((word.start_s + word.end_s) / 2)
-    if tokens[-1].end == 0:
-        times[-1] = words[-1].end_s
+    # <s> and </s> stand for no character, so no word is theirs.
+    owners = [words[bisect_left(ends, token.end)] if token.end else None for token in tokens]
+    times = []
+    for before, owner, after in zip([None, *owners], owners, [*owners[1:], None], strict=False):
+        if owner is not None:
+            times.append((owner.start_s + owner.end_s) / 2)
+        elif after is not None:
+            times.append(after.start_s)
+        elif before is not None:
+            times.append(before.end_s)
     return tuple(token.text for token in tokens), tuple(times)
 
 
