@@ -31,7 +31,6 @@ class WhisperBranch:
         extractor: WhisperFeatureExtractor,
         context: str,
         generator: WhisperForConditionalGeneration | None = None,
-        folder: Path | None = None,
     ) -> None:
         if context not in WHISPER_CONTEXTS:
             raise EncoderError(f"whisper_context must be one of {WHISPER_CONTEXTS}: {context!r}")
@@ -39,7 +38,6 @@ class WhisperBranch:
         self.extractor = extractor
         self.context = context
         self.generator = generator  # the whole Whisper, when its decoder came along
-        self.folder = folder  # where it was loaded from
         self.width: int = encoder.config.d_model
         stride = encoder.conv1.stride[0] * encoder.conv2.stride[0]
         self.step_s = stride * extractor.hop_length / SAMPLE_RATE_HZ
@@ -59,7 +57,7 @@ class WhisperBranch:
             encoder = load_checked(WhisperEncoder, folder)
             return cls(freeze(encoder, device, dtype), extractor, context)
         whole = freeze(load_checked(WhisperForConditionalGeneration, folder), device, dtype)
-        return cls(whole.model.encoder, extractor, context, generator=whole, folder=folder)
+        return cls(whole.model.encoder, extractor, context, generator=whole)
 
     @torch.inference_mode()
     def encode(self, waveforms: Sequence[Waveform]) -> EncoderOutput:
