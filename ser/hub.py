@@ -69,7 +69,7 @@ def cached_folder(
     Touches no network. Raises HubError for a name that can be neither a folder nor a Hub name.
     """
     folder = Path(name).expanduser()
-    if folder.is_dir():
+    if name and folder.is_dir():  # an empty name would be the current folder
         return folder
     try:
         cached = snapshot_download(

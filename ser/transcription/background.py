@@ -76,6 +76,11 @@ class BackgroundTranscriber:
         self._settled.wait(patience_s)
         return self._whisper or self.fallback
 
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end of the search, a download included; returns whether it is over."""
+        self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
     def transcribe(self, waveform: Waveform, encoder_hidden: Tensor | None = None) -> Transcript:
         """See Transcriber; for a recording that is one window."""
         return self.current().transcribe(waveform, encoder_hidden)

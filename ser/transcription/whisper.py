@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor
 from transformers import WhisperForConditionalGeneration, WhisperProcessor
 from transformers.modeling_outputs import BaseModelOutput
@@ -80,7 +81,7 @@ class WhisperTranscriber:
         folder = local_folder(checkpoint, revision)
         try:
             model = load_checked(WhisperForConditionalGeneration, folder)
-        except SerError as error:
+        except (SerError, SafetensorError) as error:
             raise TranscriptionError(f"{checkpoint} cannot write transcripts: {error}") from error
         model = freeze(model, torch.device(device or "cpu"), dtype or torch.float32)
         return cls.from_generator(model, checkpoint, folder)
