@@ -172,7 +172,8 @@ def _token_times(
             times.append(after.start_s)
         elif before is not None:
             times.append(before.end_s)
-    return tuple(token.text for token in tokens), tuple(times)
+    # Where a piece of the text ends inside a word, </s> would stand behind the word's other half.
+    return tuple(token.text for token in tokens), tuple(accumulate(times, max))
 
 
 def _mean_of(items: Sequence[dict[str, float]], shares: Sequence[float]) -> dict[str, float]:

@@ -10,9 +10,9 @@ from torch import Tensor
 
 from ser.answer import answer
 from ser.audio import Waveform, load_audio
-from ser.bundle import Bundle
+from ser.bundle import CONFIG, Bundle
 from ser.encoders import EncoderBank, choose_device, choose_dtype, folder_of
-from ser.errors import NoSpeechError, SerError
+from ser.errors import BundleError, NoSpeechError, SerError
 from ser.prediction import Prediction
 from ser.speech import NO_SPEECH, Segment, Window, cut_windows, detect_speech
 from ser.transcript import NO_TRANSCRIPT, Transcript
@@ -96,6 +96,11 @@ class Recognizer:
             choose_dtype(place, dtype),
             loaded.folder,
         )
+        if encoders.widths != (widths := config.fusion.encoder_widths):
+            raise BundleError(
+                f"The encoders' frames are {encoders.widths} wide, but {loaded.name} was trained "
+                f"on {widths}. Give the bundle the encoders that its {CONFIG} was written for."
+            )
         chosen = _choose_transcriber(transcriber, loaded, encoders, place)
         return cls(loaded, encoders, chosen, place)
 

@@ -1,5 +1,6 @@
 """Tiny random checkpoints of the encoders and a bundle around them, saved as real ones are."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -76,11 +77,11 @@ def save_roberta(folder: Path, positions: int = 66) -> Path:
     return folder
 
 
-def new_fusion() -> FusionModel:
+def new_fusion(widths: Mapping[str, int] = WIDTHS) -> FusionModel:
     """A small random fusion model for the tiny encoders."""
     torch.manual_seed(3)
     config = FusionConfig(
-        encoder_widths=WIDTHS, emotions=EMOTIONS, attention_width=8, projection_width=12,
+        encoder_widths=dict(widths), emotions=EMOTIONS, attention_width=8, projection_width=12,
         lstm_width=10,
     )  # fmt: skip
     model = FusionModel(config)
