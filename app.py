@@ -43,6 +43,7 @@ EXAMPLES = {  # files of assets/examples, made by make.py there
 MAX_WAITING = 20  # requests in line; the next one is asked to come back later
 FORGET_AFTER_S = 1800  # an analysis stays in memory this long, or until its page is closed
 MAX_VISITS = 50  # visits with an analysis in memory
+MAX_UPLOAD = "1gb"  # half an hour at 96 kHz, stereo, 24 bit
 SWEEP_S = (60, 600)  # every minute: uploads older than ten minutes that nobody analysed
 FORGOTTEN = "The recording is no longer in memory. Record or upload it again."
 WENT_WRONG = "Something went wrong on our side and nothing was analysed. Please try again."
@@ -77,7 +78,7 @@ class Page:
         self._endpoint()
 
     def _recording(self) -> None:
-        gr.HTML("<h2>Your voice</h2>")
+        gr.HTML("<h2>Your voice</h2>", js_on_load=asset("any_file.js"))
         self.audio = gr.Audio(
             type="filepath",
             sources=["microphone", "upload"],
@@ -268,6 +269,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api"],
         "run_history": False,  # it would keep recordings in the browser
         "enable_monitoring": False,
+        "max_file_size": MAX_UPLOAD,
         "ssr_mode": False,
         "state_session_capacity": MAX_VISITS,
     }
@@ -285,7 +287,7 @@ def theme() -> gr.themes.Base:
 
 
 def figure(name: str, label: str) -> gr.HTML:
-    """A place for a plotly figure, because gr.Plot forgets its camera and is unreadable in dark."""
+    """A place for a plotly figure; gr.Plot forgets the camera and cannot be read in dark mode."""
     return gr.HTML(
         html_template=f'<div class="canvas" role="img" aria-label="{label}"></div>',
         js_on_load=asset("figure.js"),

@@ -42,7 +42,11 @@ def serve(recognizer: Any, uploads: Path) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
         app = build_app(recognizer)
-        options = {"server_port": free_port(), "prevent_thread_lock": True, "quiet": True}
+        options: dict[str, Any] = {
+            "server_port": free_port(),
+            "prevent_thread_lock": True,
+            "quiet": True,
+        }
         _, url, _ = app.launch(**options, **launch_options())
         try:
             yield Server(url, app, recognizer, uploads)

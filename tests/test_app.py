@@ -13,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import gradio as gr
+import httpx
 import pytest
 from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
@@ -222,13 +223,16 @@ def test_stopping_the_server_deletes_its_upload_folder(tmp_path: Path) -> None:
     )
     try:
         wait_for_page(f"http://127.0.0.1:{port}/")
-        assert list(tmp_path.glob("ser-page-*"))
+        sent = httpx.post(f"http://127.0.0.1:{port}/gradio_api/upload", files={"files": b"sound"})
+        upload = Path(sent.json()[0])
+        assert upload.exists()
         process.send_signal(signal.SIGTERM)
         assert process.wait(timeout=30) == 0
     finally:
         process.kill()
         process.communicate()
-    assert not list(tmp_path.glob("ser-page-*"))
+    assert not upload.exists()
+    assert list(tmp_path.glob("ser-page-*")) == []
 
 
 def wait_for_page(url: str, patience_s: float = 60) -> None:

@@ -71,6 +71,10 @@ def test_the_point_lies_at_valence_arousal_dominance_in_a_cube_of_1_to_7() -> No
     figure = attribute_figure(prediction({}, ()))
     point = figure.data[-1]
     assert (point.x[0], point.y[0], point.z[0]) == (3.0, 2.0, 5.0)
+    shadows = figure.data[1]
+    for foot in zip(shadows.x, shadows.y, shadows.z, strict=True):
+        shared = [own == its for own, its in zip((3.0, 2.0, 5.0), foot, strict=True)]
+        assert shared.count(True) == 2, "a shadow lies beside the point along one axis"
     scene = figure.layout.scene
     for axis, name in ((scene.xaxis, "Valence"), (scene.yaxis, "Arousal"), (scene.zaxis, "Dom")):
         assert axis.title.text.startswith(name)

@@ -1,0 +1,375 @@
+"""The page in a real browser: what a visitor does, sees and leaves behind.
+
+Every visit also fails on an error in the console, a failed request or one to another server.
+"""
+
+import base64
+import json
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from app import WENT_WRONG
+from tests.audio_files import encode, film
+from tests.audio_files import voice as tone
+from tests.browser.conftest import EXAMPLE, Visit
+from tests.contrast import contrast
+from tests.fake_recognizer import CLASSES, HEARD
+
+LANES = ["Whisper the sounds of speech", "WavLM the voice", "RoBERTa the words"]
+
+
+def eventually(holds: Callable[[], bool], what: str, patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def from_top(visit: Visit, selector: str) -> list[str]:
+    """Texts of a figure, as the eye meets them."""
+    places = visit.page.locator(selector).evaluate_all(
+        "all => all.map((e) => [e.getBoundingClientRect().top, e.textContent])"
+    )
+    return [text for _, text in sorted(places)]
+
+
+def test_an_upload_is_answered_at_once_and_completely(visit: Visit, voice: Path) -> None:
+    visit.open().upload(voice)
+    visit.wait_for_result()
+    expected = visit.server.recognizer.predict(voice)
+    assert f"{expected.emotions[expected.emotion]:.1%}" in visit.headline
+    assert from_top(visit, "#emotions .ytick text") == [name.capitalize() for name in CLASSES]
+    shares = [f"{expected.emotions[name]:.1%}" for name in CLASSES]
+    assert from_top(visit, "#emotions .bartext") == shares
+    assert visit.page.input_value("#transcript textarea") == HEARD
+    drawn = visit.page.text_content("#attention") or ""
+    assert all(title in drawn for title in LANES)
+    assert all(word in drawn for word in HEARD.split())
+    for told in expected.contributions.values():
+        assert f"{told:.1%}" in visit.page.inner_text("#shares")
+    for told in expected.attributes.values():
+        assert f"{told:.2f}" in visit.page.inner_text("#scales")
+    for named in ("fake-bundle", "fake-transcriber", "my voice.flac"):
+        assert named in visit.page.inner_text("#facts")
+
+
+def test_the_microphone_is_recorded_and_answered(visit: Visit) -> None:
+    visit.open().page.click("#recording button.record")
+    visit.page.wait_for_selector("#recording .duration >> text=0:02")
+    visit.page.click("#recording .stop-button")
+    visit.wait_for_result()
+    seconds = re.search(r"([\d.]+) s,", visit.page.inner_text("#facts"))
+    assert seconds is not None
+    assert float(seconds[1]) > 1.0
+
+
+def test_a_recording_can_be_heard_after_the_server_deleted_it(visit: Visit, voice: Path) -> None:
+    visit.open().upload(voice)
+    visit.wait_for_result()
+    assert visit.server.recognizer.paths[-1].endswith(voice.name)
+    eventually(lambda: visit.server.kept_files() == [], "the recording is still on the disk")
+    visit.page.click('#recording [aria-label="Play"]')
+    eventually(
+        lambda: visit.page.inner_text("#recording #time") != "0:00", "the recording does not play"
+    )
+
+
+def test_a_corrected_transcript_changes_the_answer_without_hearing_again(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    heard = len(visit.server.recognizer.paths)
+    before = visit.headline, visit.page.inner_text("#shares")
+    visit.page.fill("#transcript textarea", "dogs bark loudly")
+    visit.page.get_by_role("button", name="Analyse with this text").click()
+    visit.page.wait_for_selector("#written-by >> text=Written by you.")
+    assert (visit.headline, visit.page.inner_text("#shares")) != before
+    eventually(
+        lambda: "loudly" in (visit.page.text_content("#attention") or ""),
+        "the new words are not on the time axis",
+    )
+    assert len(visit.server.recognizer.paths) == heard
+
+
+def test_without_words_the_text_encoder_is_said_to_be_left_out(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    visit.page.fill("#transcript textarea", "")
+    visit.page.get_by_role("button", name="Analyse with this text").click()
+    visit.page.wait_for_selector("#summary .notes")
+    assert "text encoder was left out" in visit.page.inner_text("#summary")
+    assert "left out" in visit.page.inner_text("#shares")
+
+
+def webm(folder: Path) -> Path:
+    return encode(folder / "from a browser.webm", tone(2.0, 48_000), 48_000, "libopus")
+
+
+def mp4(folder: Path) -> Path:
+    sound = encode(folder / "sound.m4a", tone(2.0, 48_000), 48_000, "aac")
+    return film(folder / "film.mp4", sound)
+
+
+def misnamed(folder: Path) -> Path:
+    path = folder / "really flac.txt"
+    path.write_bytes(EXAMPLE.read_bytes())
+    return path
+
+
+@pytest.mark.parametrize("make", [webm, mp4, misnamed])
+def test_sound_is_taken_whatever_the_browser_calls_it(
+    visit: Visit, tmp_path: Path, make: Callable[[Path], Path]
+) -> None:
+    # gradio's player cannot draw every film, and asks twice for what it cannot play by its ending
+    visit.tolerated = ("Waveform load error", "403 ", "Failed to load resource")
+    path = make(tmp_path)
+    visit.open().upload(path)
+    visit.wait_for_result()
+    assert path.name in visit.page.inner_text("#facts")
+
+
+def test_a_film_can_be_dropped(visit: Visit, tmp_path: Path) -> None:
+    visit.tolerated = ("Waveform load error",)
+    content = base64.b64encode(mp4(tmp_path).read_bytes()).decode()
+    visit.open().page.click('#recording [aria-label="Upload file"]')
+    dropped = visit.page.evaluate_handle(
+        """(content) => {
+          const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));
+          const drop = new DataTransfer();
+          drop.items.add(new File([bytes], "dropped.mp4", { type: "video/mp4" }));
+          return drop;
+        }""",
+        content,
+    )
+    target = "#recording .upload-container"
+    visit.page.dispatch_event(target, "drop", {"dataTransfer": dropped})
+    visit.wait_for_result()
+    assert "dropped.mp4" in visit.page.inner_text("#facts")
+
+
+def test_a_corrupt_file_gets_its_sentence_and_the_next_one_an_answer(
+    visit: Visit, voice: Path, tmp_path: Path
+) -> None:
+    visit.tolerated = ("Waveform load error",)  # gradio's player tries to draw the file
+    bad = tmp_path / "bad.wav"
+    bad.write_bytes(b"this is no sound at all" * 200)
+    visit.open().upload(voice)
+    visit.wait_for_result()
+    visit.page.click('#recording [aria-label="Clear"]')
+    visit.page.wait_for_selector("#summary .invitation")
+    visit.upload(bad)
+    assert "bad.wav" in visit.page.locator('#summary [role="alert"]').inner_text()
+    assert not visit.page.locator("#transcript").is_visible(), "an old result looks like a new one"
+    visit.page.click('#recording [aria-label="Clear"]')
+    visit.upload(voice)
+    visit.wait_for_result()
+
+
+def test_an_unforeseen_fault_is_a_neutral_sentence_and_keeps_the_last_result(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    before = visit.headline
+    visit.server.recognizer.fault = ZeroDivisionError("secret detail")
+    try:
+        visit.page.get_by_role("button", name="Analyse with this text").click()
+        assert visit.page.locator('#written-by [role="alert"]').inner_text() == WENT_WRONG
+        assert visit.headline == before
+        visit.try_example(1)
+        assert visit.page.locator('#summary [role="alert"]').inner_text() == WENT_WRONG
+    finally:
+        visit.server.recognizer.fault = None
+
+
+def eye_of_cube(visit: Visit) -> dict:
+    return visit.page.evaluate(
+        "document.querySelector('#cube .canvas')._fullLayout.scene._scene.getCamera().eye"
+    )
+
+
+def test_the_cube_keeps_its_camera_between_results_and_themes(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    first = eye_of_cube(visit)
+    visit.page.locator("#cube").scroll_into_view_if_needed()
+    box = visit.page.locator("#cube .canvas").bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    visit.page.mouse.move(x, y)
+    visit.page.mouse.down()
+    visit.page.mouse.move(x + 120, y + 30, steps=8)
+    visit.page.mouse.up()
+    eventually(lambda: eye_of_cube(visit) != first, "dragging does not turn the cube")
+    time.sleep(0.5)
+    turned = eye_of_cube(visit)
+    assert turned["x"] != pytest.approx(first["x"], abs=0.3)
+    before = visit.page.inner_text("#scales")
+    visit.page.fill("#transcript textarea", "other words")
+    visit.page.get_by_role("button", name="Analyse with this text").click()
+    eventually(lambda: visit.page.inner_text("#scales") != before, "no new result")
+    visit.page.click("#header .theme")
+    time.sleep(1.0)
+    assert eye_of_cube(visit) == pytest.approx(turned, abs=0.02)
+
+
+CONTRASTS = """() => {
+  const ground = getComputedStyle(document.querySelector('.card')).backgroundColor;
+  const texts = [...document.querySelectorAll('svg.main-svg text, .card p, .card li, .card dd, '
+    + '.card dt, .card h2, .card span, .card textarea, .card button')]
+    .filter((e) => e.checkVisibility() && (e.textContent.trim() || e.value));
+  return texts.map((e) => {
+    const style = getComputedStyle(e);
+    const own = [];
+    for (let at = e; at && !at.matches('.card'); at = at.parentElement) {
+      const fill = getComputedStyle(at).backgroundColor;
+      if (!fill.endsWith(', 0)')) { own.push(fill); break; }
+    }
+    const ink = e instanceof SVGElement ? style.fill : style.color;
+    return [e.textContent.trim().slice(0, 30), ink, own[0] ?? ground];
+  });
+}"""
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_all_text_can_be_read_in_both_themes(visit: Visit, theme: str) -> None:
+    visit.open(theme).try_example()
+    visit.wait_for_result()
+    time.sleep(0.5)
+    texts = visit.page.evaluate(CONTRASTS)
+    assert len(texts) > 40
+    pale = [text for text in texts if contrast(text[1], text[2]) < 4.5]
+    assert pale == []
+    ink = visit.page.evaluate(
+        "document.querySelector('#cube .canvas')._fullLayout.scene.xaxis.tickfont.color"
+    )
+    assert contrast(_rgb(visit, ink), texts[0][2]) >= 4.5
+
+
+def _rgb(visit: Visit, colour: str) -> str:
+    return visit.page.evaluate(
+        "(c) => { const e = document.createElement('i'); e.style.color = c;"
+        " document.body.append(e); return getComputedStyle(e).color }",
+        colour,
+    )
+
+
+def test_figures_follow_the_theme_when_it_is_switched(visit: Visit) -> None:
+    visit.open("light").try_example()
+    visit.wait_for_result()
+    ink = "getComputedStyle(document.querySelector('#emotions .bartext')).fill"
+    light = visit.page.evaluate(ink)
+    visit.page.click("#header .theme")
+    eventually(lambda: visit.page.evaluate(ink) != light, "the bars keep the light theme's ink")
+    assert contrast(visit.page.evaluate(ink), "#171c24") >= 4.5
+
+
+@pytest.mark.parametrize("visit", [360], indirect=True)
+def test_it_fits_a_phone(visit: Visit) -> None:
+    widths = "[document.documentElement.scrollWidth, innerWidth]"
+    visit.open()
+    assert visit.page.evaluate(widths) == [360, 360]
+    visit.try_example()
+    visit.wait_for_result()
+    assert visit.page.evaluate(widths) == [360, 360]
+    for name in ("emotions", "attention", "cube"):
+        box = visit.page.locator(f"#{name} .svg-container").bounding_box()
+        assert box is not None
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 360
+    eventually(
+        lambda: visit.page.evaluate("document.querySelector('#result h2').checkVisibility()"),
+        "the result is not brought into view",
+    )
+
+
+def test_it_can_be_used_with_the_keyboard_alone(visit: Visit) -> None:
+    visit.open()
+    reached: list[str] = []
+    for _ in range(12):
+        visit.page.keyboard.press("Tab")
+        reached.append(
+            visit.page.evaluate(
+                "document.activeElement.ariaLabel || document.activeElement.innerText"
+            )
+        )
+        if reached[-1] == "“I miss him every day.”":
+            break
+    assert "Switch between light and dark" in reached
+    assert "Record" in reached
+    visit.page.keyboard.press("Enter")
+    visit.wait_for_result()
+    assert "slow.flac" in visit.page.inner_text("#facts")
+
+
+def test_figures_tell_screen_readers_what_they_show(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    for name, begins in (
+        ("emotions", "Probability of each emotion: angry "),
+        ("cube", "A point in a cube: arousal "),
+        ("attention", "Attention over time: Whisper looked most at "),
+    ):
+        label = visit.page.get_attribute(f"#{name} [role=img]", "aria-label")
+        assert label is not None
+        assert label.startswith(begins)
+
+
+def test_the_json_is_the_public_contract(visit: Visit, voice: Path) -> None:
+    visit.open().upload(voice)
+    visit.wait_for_result()
+    with visit.page.expect_download() as download:
+        visit.page.click("#download")
+    assert download.value.suggested_filename == "my voice.emotion.json"
+    saved = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    expected = {"file": voice.name, **visit.server.recognizer.predict(voice).to_dict()}
+    assert saved == expected
+
+
+def test_clearing_the_recording_clears_the_result(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    visit.page.click('#recording [aria-label="Clear"]')
+    visit.page.wait_for_selector("#summary .invitation")
+    assert not visit.page.locator("#transcript").is_visible()
+    assert visit.page.locator("#emotions .main-svg").count() == 0
+
+
+def test_a_closed_page_leaves_nothing_in_memory(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    holder = visit.server.app.state_holder
+
+    def analyses() -> int:
+        return sum(
+            value is not None
+            for session in list(holder.session_data.values())
+            for value in list(session.state_data.values())
+        )
+
+    assert analyses() >= 1
+    visit.page.close()
+    eventually(lambda: analyses() == 0, "an analysis outlives its page")
+
+
+def test_a_forgotten_analysis_is_said_in_a_sentence(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    holder = visit.server.app.state_holder
+    for session in list(holder.session_data):
+        holder.delete_state(session)
+    visit.page.get_by_role("button", name="Analyse with this text").click()
+    told = visit.page.locator('#written-by [role="alert"]').inner_text()
+    assert "no longer in memory" in told
+
+
+def test_progress_is_told_while_it_works(visit: Visit) -> None:
+    visit.server.recognizer.wait_s = 2.0
+    try:
+        visit.open().try_example()
+        bar = visit.page.locator('#summary [role="progressbar"]')
+        assert bar.get_attribute("aria-label") == "Listening"
+        visit.wait_for_result()
+    finally:
+        visit.server.recognizer.wait_s = 0.0
