@@ -16,8 +16,8 @@ from ser.errors import TranscriptionError
 from ser.transcript import Transcript
 from ser.transcription import SphinxTranscriber
 
+NOISE = Waveform(np.random.default_rng(0).normal(0, 0.01, 16_000).astype(np.float32))
 SENTENCES = {"01": "kids are talking by the door", "02": "dogs are sitting by the door"}
-NOISE = Waveform(np.random.default_rng(0).normal(0, 0.01, 32_000).astype(np.float32))
 
 
 @pytest.fixture(scope="module")
@@ -27,17 +27,12 @@ def sphinx() -> SphinxTranscriber:
 
 @pytest.fixture(scope="module")
 def clips(data_dir: Path) -> list[tuple[str, Waveform]]:
-    """What is said, and a recording: an ordinary, a sad, an angry and a surprised voice."""
-    chosen = ((5, "01", "02"), (4, "04", "02"), (7, "05", "01"), (5, "08", "01"))
+    """What is said, and a recording of it: ordinary, surprised and happy voices."""
+    chosen = ((5, "01", "02"), (5, "08", "01"), (10, "03", "01"))
     return [
-        (
-            SENTENCES[sentence],
-            load_audio(
-                data_dir
-                / f"ravdess/Actor_{actor:02}/03-01-{emotion}-01-{sentence}-01-{actor:02}.opus"
-            ),
-        )
+        (SENTENCES[sentence], load_audio(data_dir / file).slice(0.6, 3.0))
         for actor, emotion, sentence in chosen
+        for file in [f"ravdess/Actor_{actor:02}/03-01-{emotion}-01-{sentence}-01-{actor:02}.opus"]
     ]
 
 
@@ -65,23 +60,19 @@ def test_words_come_with_times_in_order_inside_the_recording(
         assert all(word.text.replace("'", "").isalpha() for word in transcript.words)
         assert all(word.end_s > word.start_s for word in transcript.words)
         assert all(first.end_s <= second.start_s for first, second in pairwise(transcript.words))
-        assert transcript.words[0].start_s > 0.5  # RAVDESS begins with a second of silence
+        assert transcript.words[0].start_s > 0.2  # RAVDESS begins with a second of silence
         assert transcript.words[-1].end_s <= waveform.duration_s
 
 
-def test_the_same_recording_gives_the_same_text_whatever_came_before(
+def test_the_same_recording_gives_the_same_text_whatever_came_before_and_in_any_thread(
     sphinx: SphinxTranscriber, clips: list[tuple[str, Waveform]], heard: list[Transcript]
 ) -> None:
-    again = [sphinx.transcribe(waveform) for _, waveform in clips[::-1]]
-    assert again[::-1] == heard
-    assert SphinxTranscriber().transcribe(clips[2][1]) == heard[2]
-
-
-def test_threads_take_turns(
-    sphinx: SphinxTranscriber, clips: list[tuple[str, Waveform]], heard: list[Transcript]
-) -> None:
+    loud = Waveform(NOISE.samples[:8000] * 5)
+    (_, first), (_, second), (_, third) = clips
     with ThreadPoolExecutor(2) as pool:
-        assert list(pool.map(sphinx.transcribe, [clips[1][1], clips[0][1]])) == heard[1::-1]
+        again = list(pool.map(sphinx.transcribe, [loud, third, loud, second, first]))
+    assert [again[1], again[3], again[4]] == heard[::-1]
+    assert SphinxTranscriber().transcribe(second) == heard[1]
 
 
 def test_synthesised_english_is_understood(sphinx: SphinxTranscriber, tmp_path: Path) -> None:
