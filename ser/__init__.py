@@ -1,11 +1,15 @@
 """See and hear emotion in speech: a recording goes in; words, emotions and attention come out."""
 
-from ser.audio import Waveform, load_audio, waveform_from_array
-from ser.bundle import Bundle
-from ser.errors import SerError
-from ser.prediction import Prediction
-from ser.recognizer import Analysis, Recognizer
-from ser.transcript import Transcript, Word
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ser.audio import Waveform, load_audio, waveform_from_array
+    from ser.bundle import Bundle
+    from ser.errors import SerError
+    from ser.prediction import Prediction
+    from ser.recognizer import Analysis, Recognizer
+    from ser.transcript import Transcript, Word
 
 __all__ = [
     "Analysis",
@@ -19,3 +23,27 @@ __all__ = [
     "load_audio",
     "waveform_from_array",
 ]
+
+_HOMES = {
+    "Analysis": "recognizer",
+    "Bundle": "bundle",
+    "Prediction": "prediction",
+    "Recognizer": "recognizer",
+    "SerError": "errors",
+    "Transcript": "transcript",
+    "Waveform": "audio",
+    "Word": "transcript",
+    "load_audio": "audio",
+    "waveform_from_array": "audio",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: torch takes seconds, which --help need not."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

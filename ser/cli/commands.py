@@ -1,0 +1,169 @@
+"""The commands themselves. Results go to stdout; notes and progress to stderr."""
+
+import contextlib
+import logging
+import sys
+import warnings
+import wave
+from argparse import Namespace
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+from huggingface_hub.utils import logging as hub_logging
+from huggingface_hub.utils.tqdm import (
+    are_progress_bars_disabled,
+    disable_progress_bars,
+    enable_progress_bars,
+)
+from tqdm import tqdm
+from transformers.utils import logging as transformers_logging
+
+from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.cli.info import describe
+from ser.cli.table import OneFileWriter, PipeConsole, RowsWriter
+from ser.cli.writers import CsvWriter, JsonWriter, Writer
+from ser.errors import SerError
+from ser.microphone import record as record_sound
+from ser.prediction import Prediction
+from ser.recognizer import Recognizer
+from ser.transcription import BackgroundTranscriber
+
+MICROPHONE = "microphone"  # what a recording that is not kept is called in the results
+EXPECTED_WAIT_S = 8.0  # loading Whisper from the disk, or finding that the Hub does not answer
+
+
+def predict(options: Namespace) -> int:
+    """Answer for each file, in order; 1 when any of them failed."""
+    recognizer = _load(options)
+    files: Sequence[str] = options.files
+    transcripts = [options.transcript] * len(files)
+    answers = recognizer.predict_many(files, transcripts)
+    writer = _writer(options, recognizer, single=len(files) == 1)
+    failed = False
+    with tqdm(
+        total=len(files), unit="file", disable=len(files) == 1 or not sys.stderr.isatty()
+    ) as bar:
+        for file, answer in zip(files, answers, strict=True):
+            with bar.external_write_mode(file=sys.stdout):
+                failed |= not _write(writer, file, answer)
+            bar.update()
+    return int(failed)
+
+
+def record(options: Namespace) -> int:
+    """Record from the microphone and answer for it; 1 when that failed."""
+    recognizer = _load(options)
+    writer = _writer(options, recognizer, single=True)
+    file = MICROPHONE if options.output is None else str(options.output)
+    try:
+        waveform = _listen(options)
+        answer: Prediction | SerError = recognizer.predict(waveform, options.transcript)
+    except SerError as error:
+        answer = error
+    return int(not _write(writer, file, answer))
+
+
+def _listen(options: Namespace) -> Waveform:
+    _tell(f"Recording for {options.seconds:g} s. Speak now.")
+    waveform = record_sound(options.seconds, options.device)
+    _tell("Recorded.")
+    if options.output is not None:
+        save_wav(options.output, waveform)
+    return waveform
+
+
+def info(options: Namespace) -> int:
+    """Describe a bundle."""
+    PipeConsole(highlight=False).print(describe(options.bundle or None))
+    return 0
+
+
+def save_wav(path: Path, waveform: Waveform) -> None:
+    """16-bit WAV, 16 kHz mono."""
+    samples = np.clip(np.rint(waveform.samples * 32768), -32768, 32767).astype("<i2")
+    try:
+        with wave.open(str(path), "wb") as file:
+            file.setnchannels(1)
+            file.setsampwidth(2)
+            file.setframerate(SAMPLE_RATE_HZ)
+            file.writeframes(samples.tobytes())
+    except OSError as error:
+        raise SerError(
+            f"{path} cannot be written ({error.strerror}). Choose another folder."
+        ) from error
+
+
+@contextlib.contextmanager
+def quiet_libraries() -> Iterator[None]:
+    """Keep warnings and progress of other packages off the console: they tell a user nothing."""
+    level, hub_level = transformers_logging.get_verbosity(), hub_logging.get_verbosity()
+    unheard = logging.NullHandler()  # without any handler Python prints warnings to stderr
+    logging.getLogger().addHandler(unheard)
+    transformers_logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
+    hide_bars = not sys.stderr.isatty() and not are_progress_bars_disabled()
+    if hide_bars:
+        disable_progress_bars()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        transformers_logging.set_verbosity(level)
+        hub_logging.set_verbosity(hub_level)
+        logging.getLogger().removeHandler(unheard)
+        if hide_bars:
+            enable_progress_bars()
+
+
+def _load(options: Namespace) -> Recognizer:
+    """The recogniser, with one and the same speech recognition for all files of the run."""
+    wish = None if options.transcriber == "none" else options.transcriber
+    recognizer = Recognizer.from_pretrained(
+        options.bundle or None,
+        device=options.compute_device,
+        dtype=options.dtype,
+        transcriber=wish if options.transcript is None else None,
+    )
+    if isinstance(recognizer.transcriber, BackgroundTranscriber):
+        _await(recognizer.transcriber)
+    return recognizer
+
+
+def _await(transcriber: BackgroundTranscriber) -> None:
+    """Nothing is gained on the command line by words of another recogniser in the meantime."""
+    if not transcriber.wait(EXPECTED_WAIT_S):
+        _tell(
+            f"Fetching {transcriber.checkpoint}, which is done once and may take minutes. "
+            "With --transcriber pocketsphinx there is no need for it."
+        )
+    while not transcriber.wait(timeout_s=0.5):  # in steps, or Windows would not see Ctrl-C
+        pass
+    _tell(transcriber.status)
+
+
+def _writer(options: Namespace, recognizer: Recognizer, single: bool) -> Writer:
+    if options.format == "json":
+        return JsonWriter(sys.stdout, options.timeline)
+    if options.format == "csv":
+        classes = recognizer.bundle.config.fusion.emotions
+        return CsvWriter(sys.stdout, options.timeline, classes)
+    console = PipeConsole(highlight=False)
+    return (OneFileWriter if single else RowsWriter)(console, options.timeline)
+
+
+def _write(writer: Writer, file: str, answer: Prediction | SerError) -> bool:
+    """Print one result; whether it is an answer."""
+    if isinstance(answer, SerError):
+        writer.fault(file, str(answer))
+        return False
+    writer.answer(file, answer)
+    if not writer.tells_notes:
+        for note in answer.notes:
+            _tell(f"{file}: {note}")
+    return True
+
+
+def _tell(sentence: str) -> None:
+    print(sentence, file=sys.stderr, flush=True)
