@@ -45,19 +45,12 @@ class TestProcess:
         save_wav(Path(hum), HUM)
         files = [str(first), tiny, str(second), hum, "missing.wav"]
         done = run(
-            *["predict", "--bundle", tiny, "--device", "cpu", "--format", "json"],
-            *files,
+            *["predict", "--bundle", tiny, "--device", "cpu", "--format", "json", *files],
         )
         told = [json.loads(line) for line in done.stdout.splitlines()]
         assert done.returncode == 1
         assert done.stderr == ""  # the bundle names PocketSphinx, nothing is to be said
-        assert [item["file"] for item in told] == [
-            str(first),
-            tiny,
-            str(second),
-            hum,
-            "missing.wav",
-        ]
+        assert [item["file"] for item in told] == files
         assert told[0]["transcript"]["source"] == "pocketsphinx"
         assert "is a folder" in told[1]["error"]
         assert set(told[2]["emotions"]) == set(EMOTIONS)
