@@ -330,7 +330,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--port", type=int, default=setting("GRADIO_SERVER_PORT", "7860"))
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
     options = parser.parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     from ser.recognizer import Recognizer  # takes seconds, which --help need not
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave the block below in good order

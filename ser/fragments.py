@@ -59,7 +59,6 @@ def facts(prediction: Prediction, file: str, recogniser_status: str) -> str:
     rows = {
         "Recording": f"{file}, {seconds}",
         "Model": f"bundle {prediction.bundle}",
-        "Transcript by": written_by(prediction),
         "Speech recognition": recogniser_status,
     }
     entries = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())

@@ -136,6 +136,12 @@ def test_nothing_is_kept_or_reported() -> None:
     assert app.launch_options()["enable_monitoring"] is False
 
 
+def test_the_notice_states_the_limits_that_hold() -> None:
+    notice = app.asset("notice.html")
+    assert f"{app.FORGET_AFTER_S // 60} minutes at most" in notice
+    assert f"up to {app.MAX_WAITING} others wait in line" in notice
+
+
 def test_every_example_is_there() -> None:
     made = {path.stem for path in (REPOSITORY / "assets" / "examples").glob("*.flac")}
     assert made == set(app.EXAMPLES)

@@ -64,6 +64,10 @@ def test_scales_place_the_attributes_between_1_and_7() -> None:
 
 def test_facts_name_bundle_and_recogniser() -> None:
     html = fragments.facts(fake_prediction(HEARD, WAVEFORM), "voice.wav", "Whisper is loading.")
-    for told in ("voice.wav, 2.0 s, 1.6 s of speech", "fake-bundle", "fake-transcriber", "loading"):
+    for told in ("voice.wav, 2.0 s, 1.6 s of speech", "fake-bundle", "Whisper is loading."):
         assert told in html
-    assert "you" in fragments.written_by(fake_prediction("", WAVEFORM, source="user"))
+
+
+def test_the_writer_of_the_transcript_is_named() -> None:
+    assert fragments.written_by(fake_prediction(HEARD, WAVEFORM)) == "fake-transcriber"
+    assert fragments.written_by(fake_prediction("", WAVEFORM, source="user")) == "you"

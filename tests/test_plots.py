@@ -93,7 +93,7 @@ def test_the_viewers_camera_is_kept_between_results() -> None:
 def test_all_lanes_share_one_time_axis_of_the_recordings_length() -> None:
     figure = attention_figure(fake_prediction(HEARD, noise()), noise())
     assert {trace.xaxis for trace in figure.data} == {None}
-    assert figure.layout.xaxis.range == (0, 3.0)
+    assert figure.layout.xaxis.range == pytest.approx((0, 3.0), abs=0.05)
     assert len(figure.data) == 5
     domains = [figure.layout[f"yaxis{number}"].domain for number in ("", 2, 3, 4, 5)]
     for upper, lower in pairwise(domains):

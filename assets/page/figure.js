@@ -46,11 +46,40 @@ const forDark = (trace) => {
   return trace;
 };
 
+// Words lie in their boxes where most of them fit, else stand on end; a word that does not fit is
+// left to the hover.
+const pen = document.createElement("canvas").getContext("2d");
+const fitWords = (trace, pixelsPerSecond, lanePixels) => {
+  pen.font = `${trace.textfont.size}px ${getComputedStyle(element).fontFamily}`;
+  const words = trace.customdata.map(([text], index) => ({
+    text, long: pen.measureText(text).width + 4, room: trace.x[index] * pixelsPerSecond,
+  }));
+  const lying = words.filter((word) => word.long <= word.room).length >= 0.8 * words.length;
+  const fits = (word) => lying
+    ? word.long <= word.room
+    : word.room >= 0.85 * trace.textfont.size && word.long <= lanePixels;
+  return {
+    text: words.map((word) => (fits(word) ? word.text : "")),
+    textangle: lying ? 0 : -90,
+    constraintext: "none",
+  };
+};
+const fitLabels = (Plotly) => {
+  const index = (canvas.data ?? []).findIndex((trace) => trace.meta === "words");
+  if (index < 0) return;
+  const { xaxis, yaxis2 } = canvas._fullLayout;
+  const perSecond = xaxis._length / (xaxis.range[1] - xaxis.range[0]);
+  const fitted = fitWords(canvas.data[index], perSecond, yaxis2._length);
+  Plotly.restyle(canvas, { ...fitted, text: [fitted.text] }, [index]);
+};
+
+let listening = false;
 const draw = async () => {
   const Plotly = await window.serPlotly;
   const figure = props.value;
   if (!figure?.data) {
     Plotly.purge(canvas);
+    listening = false;
     canvas.setAttribute("aria-label", label);
     canvas.style.height = "0";
     return;
@@ -67,6 +96,9 @@ const draw = async () => {
     modeBarButtons: [["resetCameraDefault3d", "toImage"]],
     responsive: true,
   });
+  fitLabels(Plotly);
+  if (!listening) canvas.on("plotly_relayout", () => fitLabels(Plotly)); // zoom, change of width
+  listening = true;
 };
 
 watch("value", draw);

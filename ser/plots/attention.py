@@ -19,11 +19,11 @@ LONE_TOKEN_S = 0.05  # width of a token that belongs to no word
 
 # Lanes of the attention figure from top to bottom: y axis -> (lower, upper) end of its domain.
 LANES = {
-    "waveform": ("y", (0.84, 1.0)),
-    "words": ("y2", (0.73, 0.82)),
-    "whisper": ("y3", (0.51, 0.66)),
-    "wavlm": ("y4", (0.27, 0.42)),
-    "roberta": ("y5", (0.03, 0.18)),
+    "waveform": ("y", (0.86, 1.0)),
+    "words": ("y2", (0.71, 0.84)),
+    "whisper": ("y3", (0.5, 0.64)),
+    "wavlm": ("y4", (0.26, 0.4)),
+    "roberta": ("y5", (0.02, 0.16)),
 }
 
 LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": {"range": [-0.56, 0.56]}}
@@ -48,16 +48,16 @@ def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
         }
         for lane, (axis, domain) in LANES.items()
     }
+    edge_s = 0.005 * prediction.duration_s  # room for the outlines of the first and last word
     figure.update_layout(
-        height=520,
+        height=560,
         margin={"l": 10, "r": 10, "t": 8, "b": 44},
         showlegend=False,
         barmode="overlay",
         bargap=0,
         hovermode="closest",
-        uniformtext={"minsize": 10, "mode": "hide"},
         xaxis={
-            "range": [0, prediction.duration_s],
+            "range": [-edge_s, prediction.duration_s + edge_s],
             "title": {"text": "Time in seconds", "standoff": 8, "font": {"size": 13}},
             "anchor": "free",
             "position": 0,
@@ -96,6 +96,8 @@ def _envelope(waveform: Waveform) -> go.Scatter:
 
 
 def _word_boxes(words: Sequence[Word]) -> go.Bar:
+    """One box for each word; `meta` tells who draws the figure to fit the text to the boxes."""
+    texts = [escape(word.text, quote=False) for word in words]
     return go.Bar(
         orientation="h",
         base=[word.start_s for word in words],
@@ -103,14 +105,19 @@ def _word_boxes(words: Sequence[Word]) -> go.Bar:
         y=[0.0] * len(words),
         width=1.0,
         yaxis=LANES["words"][0],
-        text=[escape(word.text, quote=False) for word in words],
+        text=texts,
         textposition="inside",
         insidetextanchor="middle",
         textangle=0,
+        textfont={"size": 11},
+        meta="words",
         marker={"color": "rgba(125, 133, 144, 0.14)", "line": {"width": 1, "color": QUIET}},
-        customdata=[[word.start_s, word.end_s] for word in words],
+        customdata=[
+            [text, word.start_s, word.end_s] for text, word in zip(texts, words, strict=True)
+        ],
         hovertemplate=(
-            "<b>%{text}</b><br>%{customdata[0]:.2f} to %{customdata[1]:.2f} s<extra></extra>"
+            "<b>%{customdata[0]}</b><br>%{customdata[1]:.2f} to %{customdata[2]:.2f} s"
+            "<extra></extra>"
         ),
     )
 

@@ -3,6 +3,7 @@
 import shutil
 import wave
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -117,21 +118,27 @@ def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
         yield server
 
 
-@pytest.fixture
-def visit(
-    fake_server: Server, chromium: "Browser", request: pytest.FixtureRequest
-) -> Iterator[Visit]:
-    """A page of its own; parametrize indirectly with a width in pixels for another window."""
-    width = getattr(request, "param", 1200)
+@contextmanager
+def visiting(server: Server, chromium: "Browser", width: int = 1200) -> Iterator[Visit]:
+    """A page of its own; nothing to complain about may be left at the end."""
     context = chromium.new_context(
         viewport={"width": width, "height": 800}, permissions=["microphone"]
     )
     context.set_default_timeout(PATIENCE_MS)
-    visit = Visit(context.new_page(), fake_server)
+    visit = Visit(context.new_page(), server)
     visit.listen()
     yield visit
     context.close()
     assert visit.complaints == []
+
+
+@pytest.fixture
+def visit(
+    fake_server: Server, chromium: "Browser", request: pytest.FixtureRequest
+) -> Iterator[Visit]:
+    """A visit to the fake recogniser; parametrize indirectly with a window's width in pixels."""
+    with visiting(fake_server, chromium, getattr(request, "param", 1200)) as visit:
+        yield visit
 
 
 @pytest.fixture

@@ -53,7 +53,8 @@ def test_an_upload_is_answered_at_once_and_completely(visit: Visit, voice: Path)
         assert f"{told:.1%}" in visit.page.inner_text("#shares")
     for told in expected.attributes.values():
         assert f"{told:.2f}" in visit.page.inner_text("#scales")
-    for named in ("fake-bundle", "fake-transcriber", "my voice.flac"):
+    assert visit.page.inner_text("#written-by") == "Written by fake-transcriber."
+    for named in ("fake-bundle", "The fake transcriber writes the text.", "my voice.flac"):
         assert named in visit.page.inner_text("#facts")
 
 
@@ -373,3 +374,18 @@ def test_progress_is_told_while_it_works(visit: Visit) -> None:
         visit.wait_for_result()
     finally:
         visit.server.recognizer.wait_s = 0.0
+
+
+def word_labels(visit: Visit) -> list[str]:
+    return visit.page.locator("#attention .bartext").all_text_contents()
+
+
+@pytest.mark.parametrize("visit", [360], indirect=True)
+def test_words_that_do_not_fit_are_left_to_the_hover_and_never_overlap(visit: Visit) -> None:
+    visit.open().try_example()
+    visit.wait_for_result()
+    eventually(lambda: word_labels(visit) == HEARD.split(), "six words fit on a phone")
+    many = " ".join(f"word{number}" for number in range(200))
+    visit.page.fill("#transcript textarea", many)
+    visit.page.get_by_role("button", name="Analyse with this text").click()
+    eventually(lambda: word_labels(visit) == [], "two hundred words do not")
