@@ -1,15 +1,18 @@
 """The description of a bundle."""
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
+from transformers import WhisperForConditionalGeneration
 
 from ser import hub
 from ser.__main__ import main
 from ser.cli.info import describe
 from ser.recognizer import Recognizer
 from tests.tiny import EMOTIONS, save_bundle
+from tests.tiny_whisper import tiny_whisper
 
 
 class TestInfo:
@@ -54,3 +57,11 @@ class TestInfo:
         cells = [str(cell) for column in describe(str(bundle)).columns for cell in column.cells]
         assert any("nobody/wavlm, not on this machine" in cell for cell in cells)
         assert any(cell.startswith("PocketSphinx writes them: nobody/whisper") for cell in cells)
+
+    def test_counts_the_encoder_of_a_whole_whisper_alone(self, tmp_path: Path) -> None:
+        folder = save_bundle(tmp_path) / "encoders" / "whisper"
+        shutil.rmtree(folder)
+        whisper = WhisperForConditionalGeneration.from_pretrained(tiny_whisper(folder))
+        count = sum(tensor.numel() for tensor in whisper.model.encoder.parameters())
+        cells = [str(cell) for column in describe(str(tmp_path)).columns for cell in column.cells]
+        assert any(f"encoders/whisper, {count / 1e6:.2f} million" in cell for cell in cells)
