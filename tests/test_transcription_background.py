@@ -1,5 +1,7 @@
 """Whisper when it is there, PocketSphinx meanwhile: who writes, when, and what is said about it."""
 
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -53,13 +55,6 @@ def slow_loading(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
     monkeypatch.setattr(WhisperTranscriber, "from_pretrained", load)
     yield go_on
     go_on.set()
-
-
-def eventually(transcriber: BackgroundTranscriber, words: str) -> None:
-    end = time.monotonic() + PATIENT_S
-    while words not in transcriber.status and time.monotonic() < end:
-        time.sleep(0.01)
-    assert words in transcriber.status
 
 
 def test_a_checkpoint_on_this_machine_is_waited_for(tmp_path: Path) -> None:
@@ -135,8 +130,10 @@ def test_a_download_is_not_waited_for_and_whisper_takes_over_after_it(
         assert (
             transcriber.status == f"PocketSphinx writes the text while {NAME} is being downloaded."
         )
+        assert not transcriber.wait(0.1)
         arrive.set()
-        eventually(transcriber, f"{NAME} writes the text.")
+        assert transcriber.wait(PATIENT_S)
+        assert transcriber.status == f"{NAME} writes the text."
     assert transcriber.transcribe(WAVEFORM).source == NAME
 
 
@@ -185,3 +182,19 @@ def test_a_checkpoint_that_cannot_be_used_raises_when_asked_for_directly(tmp_pat
     (tmp_path / "config.json").write_text('{"model_type": "bert"}')
     with pytest.raises(TranscriptionError, match="cannot write transcripts"):
         WhisperTranscriber.from_pretrained(str(tmp_path))
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.1])
+def test_python_ends_in_order_while_whisper_loads(tmp_path: Path, pause_s: float) -> None:
+    folder = tiny_whisper(tmp_path / "tiny")
+    program = (
+        "import sys, time; from ser.transcription import BackgroundTranscriber; "
+        "BackgroundTranscriber(sys.argv[1]); time.sleep(float(sys.argv[2]))"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-c", program, folder, str(pause_s)],
+        cwd=Path(__file__).parent.parent,
+        capture_output=True,
+        text=True,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

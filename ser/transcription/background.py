@@ -1,5 +1,6 @@
 """Whisper when it is there, PocketSphinx until then: the page never waits for weights."""
 
+import atexit
 import logging
 import threading
 from collections.abc import Callable
@@ -40,7 +41,9 @@ class BackgroundTranscriber:
         self.checkpoint = checkpoint
         self.fallback = fallback or SphinxTranscriber()
         self._whisper: Transcriber | None = None
-        self._doing = "is being loaded"
+        self._doing = "is being looked for"
+        self._leaving = False  # Python is about to exit
+        self._step = threading.Lock()  # around the decisions to load and to leave
         self._fault = ""
         self._settled = threading.Event()  # nothing is gained by waiting any longer
         self._thread = threading.Thread(
@@ -50,6 +53,7 @@ class BackgroundTranscriber:
             daemon=True,
             name="whisper-loading",
         )
+        atexit.register(self._leave)
         self._thread.start()
 
     @property
@@ -92,6 +96,9 @@ class BackgroundTranscriber:
                 self._doing = "is being downloaded"
                 self._settled.set()
                 local_folder(self.checkpoint, revision, show_progress=False)
+            with self._step:
+                if self._leaving:
+                    return
                 self._doing = "is being loaded"
             self._whisper = load()
         except SerError as error:
@@ -101,3 +108,12 @@ class BackgroundTranscriber:
             self._fault = f"{self.checkpoint} could not be loaded ({type(error).__name__})."
         finally:
             self._settled.set()
+            atexit.unregister(self._leave)
+
+    def _leave(self) -> None:
+        """Let a load end before Python does: killed inside torch it would abort the process."""
+        with self._step:
+            self._leaving = True
+            loading = self._doing == "is being loaded"
+        if loading:
+            self._thread.join()
