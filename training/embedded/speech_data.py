@@ -40,12 +40,14 @@ class BalancedBatches(Sampler[list[Draw]]):
         batch_size: int,
         max_seconds: float,
         join_probability: float,
+        speaker_power: float,
         seed: int,
     ) -> None:
         self.clips, self.rows, self.batch_size, self.seed = clips, list(rows), batch_size, seed
         self.seconds = (audio.spans[..., 1] - audio.spans[..., 0]) / 16_000
         self.copies, self.max_seconds, self.epoch = audio.copies, max_seconds, 0
         self.per_epoch, self.join_probability = per_epoch, join_probability
+        self.speaker_power = speaker_power
         self.of_class: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.of_speaker: dict[tuple[str, str, str], list[int]] = defaultdict(list)
         for row in rows:
@@ -82,8 +84,18 @@ class BalancedBatches(Sampler[list[Draw]]):
     def _rows_of(self, corpus: str, count: int, random: np.random.Generator) -> list[int]:
         classes = [rows for (name, _), rows in self.of_class.items() if name == corpus]
         share = -(-count // len(classes))
-        picked = [random.choice(rows, share, replace=share > len(rows)) for rows in classes]
+        picked = [
+            random.choice(rows, share, replace=share > len(rows), p=self._chances(rows))
+            for rows in classes
+        ]
         return [int(row) for row in random.permutation(np.concatenate(picked))[:count]]
+
+    def _chances(self, rows: Sequence[int]) -> np.ndarray:
+        """With a power above 0, each clip of a speaker who has many of them is drawn less often."""
+        clips = [self.clips[row] for row in rows]
+        counts = [float(len(self.of_speaker[c.corpus, c.speaker, c.emotion])) for c in clips]
+        chances = np.power(counts, -self.speaker_power)
+        return chances / chances.sum()
 
     def _draw(self, row: int, random: np.random.Generator) -> Draw:
         rows = [row]

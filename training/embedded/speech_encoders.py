@@ -29,6 +29,7 @@ from training.metrics import unweighted_average_recall
 MEL_HOP = 320  # 20 ms, so that Whisper's strided convolution gives a frame every 40 ms
 INITIAL_STD = 0.06
 POSITION_SCALE = 0.25
+LEVEL = 0.2  # log units of Whisper's scaling
 ATTRIBUTE_WEIGHT = 0.1
 MEL_WEIGHT = 0.3
 LABEL_SMOOTHING = 0.1
@@ -225,7 +226,7 @@ class WavlmPretraining(SpeechPretraining):
 
 def change_mels(frames: np.ndarray, random: np.random.Generator) -> np.ndarray:
     """Level by up to 0.2 log units, frequency axis by 0.9..1.1, two masks of each kind."""
-    frames = frames + np.float32(random.uniform(-0.2, 0.2))
+    frames = frames + np.float32(random.uniform(-LEVEL, LEVEL))
     length, bands = frames.shape
     positions = np.clip(np.arange(bands) * random.uniform(0.9, 1.1), 0, bands - 1.001)
     low = positions.astype(int)

@@ -1,0 +1,70 @@
+"""The bundle in the repository: its size, its figures, its behaviour on real and made speech."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ser.bundle import EMBEDDED
+from ser.recognizer import Recognizer
+from tests.conftest import REPOSITORY
+from training.corpora import read_ravdess
+from training.embedded.evaluate import BAD_WORDS, HAPPY_WORDS, ask
+from training.embedded.speakers import HELD_OUT
+
+EXAMPLES = sorted((REPOSITORY / "assets" / "examples").glob("*.flac"))
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer:
+    return Recognizer.from_pretrained(device="cpu", transcriber=None)
+
+
+@pytest.fixture(scope="module")
+def held_out() -> dict[str, dict[str, float]]:
+    return json.loads((EMBEDDED / "metrics.json").read_text())["held_out"]
+
+
+def test_it_is_small_and_holds_no_pickle() -> None:
+    files = [path for path in EMBEDDED.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) < 25e6
+    assert {path.suffix for path in files} <= {".json", ".safetensors", ".md", ".txt"}
+
+
+def test_the_card_tells_the_measured_figures(held_out: dict[str, dict[str, float]]) -> None:
+    card = (EMBEDDED / "README.md").read_text(encoding="utf-8")
+    for corpus in ("ravdess", "nemo", "iesc"):
+        assert f"{held_out[corpus]['uar']:.3f}" in card
+    for word in ("CC BY-NC-SA 4.0", "RAVDESS", "nEMO", "IESC", "GoEmotions", "EmoBank", "Acted"):
+        assert word in card
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_every_example_gets_a_whole_answer(recognizer: Recognizer, path: Path) -> None:
+    prediction = recognizer.predict(path, transcript="What a lovely surprise")
+    assert sum(prediction.emotions.values()) == pytest.approx(1)
+    assert all(1 <= value <= 7 for value in prediction.attributes.values())
+    assert all(sum(view.weights) == pytest.approx(1) for view in prediction.attention.values())
+    assert sum(prediction.contributions.values()) == pytest.approx(1)
+
+
+def test_the_stored_figures_are_what_the_weights_give(
+    recognizer: Recognizer, held_out: dict[str, dict[str, float]], data_dir: Path
+) -> None:
+    """RAVDESS' held-out actors measured again: the same UAR, and better than chance."""
+    clips = [c for c in read_ravdess(data_dir / "ravdess") if c.speaker in HELD_OUT["ravdess"]]
+    measured = ask(recognizer, clips).measures(recognizer.bundle.config.fusion.emotions)
+    assert measured["uar"] == pytest.approx(held_out["ravdess"]["uar"], abs=0.01)
+    assert measured["uar_interval_95"][0] > 1.5 / 8
+
+
+def test_words_move_the_answer_of_a_neutral_voice(recognizer: Recognizer, data_dir: Path) -> None:
+    clips = [
+        c for c in read_ravdess(data_dir / "ravdess")
+        if c.speaker in HELD_OUT["ravdess"] and c.emotion == "neutral"
+    ]  # fmt: skip
+    happy, bad = (
+        [p.attributes["valence"] for p in ask(recognizer, clips[:8], words).predictions if p]
+        for words in (HAPPY_WORDS, BAD_WORDS)
+    )
+    assert all(h > b for h, b in zip(happy, bad, strict=True))
