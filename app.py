@@ -31,7 +31,6 @@ if TYPE_CHECKING:
     from ser.recognizer import Analysis, Recognizer
 
 log = logging.getLogger(__name__)
-
 ASSETS = Path(__file__).resolve().parent / "assets"
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 EXAMPLES = {  # files of assets/examples, made by make.py there
@@ -43,7 +42,6 @@ EXAMPLES = {  # files of assets/examples, made by make.py there
 MAX_WAITING = 20  # requests in line; the next one is asked to come back later
 FORGET_AFTER_S = 1800  # an analysis stays in memory this long, or until its page is closed
 MAX_VISITS = 50  # visits with an analysis in memory
-MAX_UPLOAD = "1gb"  # half an hour at 96 kHz, stereo, 24 bit
 SWEEP_S = (60, 600)  # every minute: uploads older than ten minutes that nobody analysed
 FORGOTTEN = "The recording is no longer in memory. Record or upload it again."
 WENT_WRONG = "Something went wrong on our side and nothing was analysed. Please try again."
@@ -269,7 +267,7 @@ def launch_options() -> dict[str, Any]:
         "footer_links": ["api"],
         "run_history": False,  # it would keep recordings in the browser
         "enable_monitoring": False,
-        "max_file_size": MAX_UPLOAD,
+        "max_file_size": "1gb",  # half an hour at 96 kHz, stereo, 24 bit
         "ssr_mode": False,
         "state_session_capacity": MAX_VISITS,
     }
