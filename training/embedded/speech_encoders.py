@@ -1,5 +1,6 @@
 """Pre-training of the two small speech encoders: supervised, both tasks, from scratch."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import cast
 
@@ -67,7 +68,7 @@ def new_wavlm() -> tuple[WavLMModel, Wav2Vec2FeatureExtractor]:
     return WavLMModel(config), extractor
 
 
-class SpeechPretraining(lightning.LightningModule):
+class SpeechPretraining(lightning.LightningModule, ABC):
     """Encoder, pooling and a linear layer for classes and attributes."""
 
     def __init__(
@@ -81,13 +82,13 @@ class SpeechPretraining(lightning.LightningModule):
         self.output = nn.Linear(2 * width, len(emotions) + len(ATTRIBUTES))
         self.guesses: list[tuple[Tensor, Tensor]] = []
 
+    @abstractmethod
     def collate(self, draws: Sequence[Draw]) -> Batch:
         """The inputs of a batch, changed as its draws' seeds say."""
-        raise NotImplementedError
 
+    @abstractmethod
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Hidden states [B, T, D], their mask [B, T], and a further loss."""
-        raise NotImplementedError
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Cross-entropy on soft classes, squared error on attributes, and the encoder's own."""

@@ -27,7 +27,7 @@ Batch = dict[str, Tensor]
 
 
 def spoken(text: str, random: np.random.Generator | None = None) -> str:
-    """A written line as it might be said: placeholders filled, half of the time no punctuation."""
+    """A written line as it might be said: names put in, half of the time no punctuation."""
     pick = random.choice(NAMES) if random is not None else NAMES[0]
     text = text.replace("[NAME]", pick).replace("[RELIGION]", "religion")
     if random is not None and random.random() < 0.5:
