@@ -71,7 +71,8 @@ class Page:
                 self.emotions = figure("emotions", "The bars of the distribution")
         with gr.Column(visible=False, elem_classes="details") as self.details:
             self._details()
-        gr.HTML(asset("notice.html"), elem_id="notice")
+        about = fragments.about_the_model(recognizer.bundle.metrics)
+        gr.HTML(asset("notice.html") + about, elem_id="notice")
         self._events()
         self._endpoint()
 

@@ -1,7 +1,8 @@
 """Prediction -> small pieces of HTML for page and report. Pure functions; all text is escaped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
+from typing import Any
 
 from ser.labels import (
     ATTRIBUTE_ENDS,
@@ -63,6 +64,12 @@ def facts(prediction: Prediction, file: str, recogniser_status: str) -> str:
     }
     entries = "".join(f"<dt>{name}</dt><dd>{escape(text)}</dd>" for name, text in rows.items())
     return f'<dl class="facts">{entries}</dl>'
+
+
+def about_the_model(metrics: Mapping[str, Any]) -> str:
+    """What the bundle learnt from and how good it was measured to be, where it tells."""
+    told = str(metrics.get("summary", "How good this model is has not been stored with it."))
+    return f"<p>{escape(told)}</p>"
 
 
 def written_by(prediction: Prediction) -> str:

@@ -38,7 +38,9 @@ class FakeRecognizer:
     wait_s: float = 0.0
     fault: Exception | None = None
     paths: list[str] = field(default_factory=list)  # what was asked for, in order
-    bundle: SimpleNamespace = field(default_factory=lambda: SimpleNamespace(name="fake-bundle"))
+    bundle: SimpleNamespace = field(
+        default_factory=lambda: SimpleNamespace(name="fake-bundle", metrics={})
+    )
     transcriber: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(
             name="fake-transcriber", status="The fake transcriber writes the text."

@@ -185,3 +185,17 @@ def test_bfloat16_stays_near_float32(whisper_folder: Path) -> None:
     assert half.hidden.dtype == torch.float32
     error = (half.hidden - full.hidden)[full.mask].norm() / full.hidden[full.mask].norm()
     assert error < 0.05
+
+
+def test_a_roberta_without_its_tokenizer_is_refused(tmp_path: Path) -> None:
+    (save_roberta(tmp_path) / "tokenizer.json").unlink()
+    with pytest.raises(EncoderError, match="tokenizer"):
+        RobertaBranch.load(tmp_path, CPU, torch.float32)
+
+
+def test_damaged_weights_are_refused_under_the_checkpoint_s_own_name(tmp_path: Path) -> None:
+    folder = tmp_path / "models--someone--wavlm" / "snapshots" / "0123abc"
+    weights = save_wavlm(folder) / "model.safetensors"
+    weights.write_bytes(weights.read_bytes()[:1000])
+    with pytest.raises(EncoderError, match="someone/wavlm cannot be loaded"):
+        WavlmBranch.load(folder, CPU, torch.float32)

@@ -71,3 +71,8 @@ def test_facts_name_bundle_and_recogniser() -> None:
 def test_the_writer_of_the_transcript_is_named() -> None:
     assert fragments.written_by(fake_prediction(HEARD, WAVEFORM)) == "fake-transcriber"
     assert fragments.written_by(fake_prediction("", WAVEFORM, source="user")) == "you"
+
+
+def test_the_model_s_own_summary_is_told_or_its_absence() -> None:
+    assert fragments.about_the_model({"summary": "45% <of> 8"}) == "<p>45% &lt;of&gt; 8</p>"
+    assert "has not been stored" in fragments.about_the_model({})

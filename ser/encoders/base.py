@@ -1,16 +1,20 @@
 """What the three encoders share: where they run, how they load, how batches are padded."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from torch import Tensor, nn
 from transformers.utils import logging as transformers_logging
 
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
+
+_loading = threading.Lock()  # transformers changes globals of torch while it loads
 
 
 @dataclass(frozen=True)
@@ -62,30 +66,39 @@ def choose_dtype(device: torch.device, requested: str | None = None) -> torch.dt
 
 def load_checked(model_class: Any, folder: Path, **options: Any) -> Any:
     """`from_pretrained` on a local folder that refuses to leave any weight at its random start."""
-    bars = transformers_logging.is_progress_bar_enabled()
-    transformers_logging.disable_progress_bar()
-    try:
-        model, info = model_class.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            output_loading_info=True,
-            dtype=torch.float32,
-            **options,
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        raise EncoderError(f"The checkpoint {folder.name} cannot be loaded: {error}") from error
-    finally:
-        if bars:
-            transformers_logging.enable_progress_bar()
+    with _loading:
+        bars = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.disable_progress_bar()
+        try:
+            model, info = model_class.from_pretrained(
+                folder,
+                local_files_only=True,
+                use_safetensors=True,
+                output_loading_info=True,
+                dtype=torch.float32,
+                **options,
+            )
+        except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+            name = checkpoint_name(folder)
+            raise EncoderError(f"The checkpoint {name} cannot be loaded: {error}") from error
+        finally:
+            if bars:
+                transformers_logging.enable_progress_bar()
     faults = sorted(info["missing_keys"]) + sorted(str(key) for key in info["mismatched_keys"])
     if faults:
         raise EncoderError(
-            f"The checkpoint {folder.name} lacks weights of {model_class.__name__}: "
+            f"The checkpoint {checkpoint_name(folder)} lacks weights of {model_class.__name__}: "
             f"{', '.join(faults[:5])}{' …' if len(faults) > 5 else ''}. "
             "Take a complete checkpoint of that architecture."
         )
     return model
+
+
+def checkpoint_name(folder: Path) -> str:
+    """What a person calls the checkpoint: in the Hub's cache its folder is named by a hash."""
+    if folder.parent.name == "snapshots":
+        return folder.parents[1].name.removeprefix("models--").replace("--", "/")
+    return folder.name
 
 
 def load_preprocessor(kind: Any, folder: Path) -> Any:
@@ -94,8 +107,8 @@ def load_preprocessor(kind: Any, folder: Path) -> Any:
         return kind.from_pretrained(folder, local_files_only=True)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderError(
-            f"The checkpoint {folder.name} has no usable {kind.__name__} files; take a complete "
-            "checkpoint, with its preprocessor or tokenizer."
+            f"The checkpoint {checkpoint_name(folder)} has no usable {kind.__name__} files; "
+            "take a complete checkpoint, with its preprocessor or tokenizer."
         ) from error
 
 

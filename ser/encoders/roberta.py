@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, RobertaModel
 
-from ser.encoders.base import freeze, length_mask, load_checked, load_preprocessor
+from ser.encoders.base import checkpoint_name, freeze, length_mask, load_checked, load_preprocessor
+from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
 
@@ -38,6 +39,12 @@ class RobertaBranch:
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "RobertaBranch":
         """Load a RoBERTa checkpoint and its own tokenizer from a local folder."""
         tokenizer = load_preprocessor(AutoTokenizer, folder)
+        if len(tokenizer) <= len(tokenizer.all_special_tokens):
+            # transformers makes an empty tokenizer where its files are missing.
+            raise EncoderError(
+                f"The checkpoint {checkpoint_name(folder)} has no tokenizer.json: "
+                "take a complete one."
+            )
         model = load_checked(RobertaModel, folder, add_pooling_layer=False)
         return cls(freeze(model, device, dtype), tokenizer)
 

@@ -26,7 +26,7 @@ from training.corpora import (
     read_nemo,
     read_ravdess,
 )
-from training.embedded.card import write_card
+from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
 from training.embedded.evaluate import evaluate_held_out
 from training.embedded.features import build_mels
@@ -238,7 +238,8 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     recipe = Recipe(config)
     clips = [recipe.clips[row] for row in recipe.rows("held_out")]
     bundle = Bundle.load(config.bundle)
-    metrics = {"held_out": evaluate_held_out(config.bundle, clips), "seed": config.seed}
+    held_out = evaluate_held_out(config.bundle, clips)
+    metrics = {"summary": summary(held_out), "held_out": held_out, "seed": config.seed}
     Bundle(bundle.config, bundle.model, write_card(metrics, config.bundle), metrics).save(
         config.bundle
     )
