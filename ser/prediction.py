@@ -54,16 +54,20 @@ class Prediction:
         return max(self.emotions, key=self.emotions.__getitem__)
 
     def to_dict(self, timeline: bool = False) -> dict[str, Any]:
-        """Plain JSON types under the names of the public contract; times in seconds."""
+        """Plain JSON types under the names of the public contract; times in s, to the ms."""
         result: dict[str, Any] = {
-            "duration_s": self.duration_s,
-            "speech_s": self.speech_s,
+            "duration_s": _to_ms(self.duration_s),
+            "speech_s": _to_ms(self.speech_s),
             "transcript": {
                 "text": self.transcript.text,
                 "source": self.transcript.source,
                 "language": self.transcript.language,
                 "words": [
-                    {"text": word.text, "start_s": word.start_s, "end_s": word.end_s}
+                    {
+                        "text": word.text,
+                        "start_s": _to_ms(word.start_s),
+                        "end_s": _to_ms(word.end_s),
+                    }
                     for word in self.transcript.words
                 ],
             },
@@ -78,9 +82,9 @@ class Prediction:
         if timeline:
             result["timeline"] = [
                 {
-                    "start_s": window.start_s,
-                    "end_s": window.end_s,
-                    "speech_s": window.speech_s,
+                    "start_s": _to_ms(window.start_s),
+                    "end_s": _to_ms(window.end_s),
+                    "speech_s": _to_ms(window.speech_s),
                     "emotions": window.emotions,
                     "attributes": window.attributes,
                     "attention": _attention_to_dict(window.attention),
@@ -91,10 +95,14 @@ class Prediction:
         return result
 
 
+def _to_ms(seconds: float) -> float:
+    return round(seconds, 3)
+
+
 def _attention_to_dict(attention: dict[str, EncoderAttention]) -> dict[str, Any]:
     return {
         name: {
-            "times_s": list(view.times_s),
+            "times_s": [_to_ms(time_s) for time_s in view.times_s],
             "weights": list(view.weights),
             **({"tokens": list(view.tokens)} if view.tokens is not None else {}),
         }
