@@ -1,6 +1,6 @@
 """Takes the README's screenshots beside this file, of the page with a real bundle.
 
-    python assets/screenshots/make.py [BUNDLE]      (needs playwright and Chromium)
+    python assets/screenshots/take.py [BUNDLE]      (needs playwright and Chromium)
 
 The words are corrected by hand, so that the pictures show what the page is for.
 """
