@@ -19,18 +19,19 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it wh
 
 import gradio as gr
 import plotly
-from gradio.utils import get_upload_folder
 from starlette.requests import Request
 from starlette.responses import FileResponse
 from starlette.routing import Route
 
+import uploads
 from ser import fragments, plots
 from ser.errors import SerError
 
 if TYPE_CHECKING:
+    from ser.prediction import Prediction
     from ser.recognizer import Analysis, Recognizer
 
-log = logging.getLogger(__name__)
+log = logging.getLogger("app")  # also when this file is the program
 ASSETS = Path(__file__).resolve().parent / "assets"
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 EXAMPLES = {  # files of assets/examples, made by make.py there
@@ -39,6 +40,7 @@ EXAMPLES = {  # files of assets/examples, made by make.py there
     "slow": "I miss him every day.",
     "plain": "The train to Oxford …",
 }
+MAX_CHARACTERS = 50_000  # of a transcript; half an hour of quick speech has about 35 000
 MAX_WAITING = 20  # requests in line; the next one is asked to come back later
 FORGET_AFTER_S = 1800  # an analysis stays in memory this long, or until its page is closed
 MAX_VISITS = 50  # visits with an analysis in memory
@@ -99,6 +101,7 @@ class Page:
                 label="What was said",
                 info="Correct the words and analyse again: the sound stays, the text counts anew.",
                 max_lines=8,
+                max_length=MAX_CHARACTERS,
                 elem_id="transcript",
             )
             with gr.Row(elem_classes="revise"):
@@ -166,17 +169,20 @@ class Page:
     def predict(self, audio: str | None, transcript: str | None = None) -> dict[str, Any]:
         """Transcript, emotions, attributes and attention of one recording.
 
-        A given transcript is used as it is; without one a speech recogniser writes it.
+        A given transcript is used as it is, an empty one leaves the words out, and without one
+        a speech recogniser writes it.
         """
         try:
             if audio is None:
                 raise SerError("There is no recording. Send an audio file.")
-            prediction = self.recognizer.predict(audio, transcript=transcript or None)
+            check_length(transcript)
+            prediction = self.recognizer.predict(audio, transcript=transcript)
+            log_writer(prediction)
             return {"file": Path(audio).name, **prediction.to_dict()}
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
         finally:
-            discard(audio)
+            uploads.discard(audio)
 
     def analyse(
         self,
@@ -188,18 +194,21 @@ class Page:
             return self._emptied(asset("invitation.html"))
         try:
             analysis = self.recognizer.analyse(audio, progress=progress)
+            log_writer(analysis.prediction)
             return self._filled(Shown(Path(audio).name, analysis))
         except Exception as error:
             return self._emptied(fragments.problem(sentence(error)))
         finally:
-            discard(audio)
+            uploads.discard(audio)
 
     def correct(self, shown: Shown | None, transcript: str) -> dict[Any, Any]:
         """The same recording with other words; on failure the last result stays."""
         try:
             if shown is None:
                 raise SerError(FORGOTTEN)
+            check_length(transcript)
             revised = self.recognizer.revise(shown.analysis, transcript)
+            log_writer(revised.prediction)
             return self._filled(Shown(shown.file, revised))
         except Exception as error:
             return {self.written_by: fragments.problem(sentence(error))}
@@ -248,6 +257,8 @@ class Page:
 
 def build_app(recognizer: "Recognizer") -> gr.Blocks:
     """The page; start it with `app.launch(**launch_options())`."""
+    uploads.keep_apart()
+    gr.set_static_paths(ASSETS / "examples")  # served from there, never copied, never deleted
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         Page(recognizer)
 
@@ -263,7 +274,6 @@ def launch_options() -> dict[str, Any]:
     return {
         "theme": theme(),
         "css_paths": [ASSETS / "page" / "page.css"],
-        "allowed_paths": [str(ASSETS / "examples")],
         "app_kwargs": {"routes": [Route("/vendor/plotly.min.js", plotly_js)]},
         "footer_links": ["api"],
         "run_history": False,  # it would keep recordings in the browser
@@ -313,37 +323,52 @@ def sentence(error: Exception) -> str:
     return WENT_WRONG
 
 
-def discard(path: str | None) -> None:
-    """Delete an upload; files outside the upload folder are never touched."""
-    upload = Path(path or "").resolve()
-    if path and upload.is_relative_to(Path(get_upload_folder()).resolve()):
-        upload.unlink(missing_ok=True)
+def check_length(transcript: str | None) -> None:
+    """Refuse more text than can be said in half an hour."""
+    if transcript and len(transcript) > MAX_CHARACTERS:
+        raise SerError(
+            f"The transcript has {len(transcript)} characters, more than the {MAX_CHARACTERS} "
+            "that are allowed. Shorten it."
+        )
+
+
+def log_writer(prediction: "Prediction") -> None:
+    """Which recogniser wrote the text; neither the text nor the file is for the log."""
+    log.info("words from: %s", prediction.transcript.source)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Serve the page until it is stopped."""
-    setting = os.environ.get
-    parser = argparse.ArgumentParser(description="See and hear emotion in speech, in the browser.")
-    parser.add_argument("--bundle", default=setting("SER_BUNDLE"), help="folder or Hub id")
-    parser.add_argument("--host", default=setting("GRADIO_SERVER_NAME", "127.0.0.1"))
-    parser.add_argument("--port", type=int, default=setting("GRADIO_SERVER_PORT", "7860"))
-    parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
-    options = parser.parse_args(arguments)
+    options = read(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+    log.setLevel(logging.INFO)  # of the libraries only warnings are shown
     from ser.recognizer import Recognizer  # takes seconds, which --help need not
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave the block below in good order
-    with tempfile.TemporaryDirectory(prefix="ser-page-") as uploads:
-        os.environ["GRADIO_TEMP_DIR"] = uploads
+    try:
+        recognizer = Recognizer.from_pretrained(options.bundle)
+    except (SerError, OSError) as error:
+        sys.exit(str(error))
+    with tempfile.TemporaryDirectory(prefix="ser-page-") as folder:
+        os.environ["GRADIO_TEMP_DIR"] = folder
+        app = build_app(recognizer)
         try:
-            app = build_app(Recognizer.from_pretrained(options.bundle))
             address = {"server_name": options.host, "server_port": options.port}
             app.launch(share=options.share, **address, **launch_options())
-        except SerError as error:
-            parser.exit(1, f"{error}\n")
         except OSError:
             taken = f"Port {options.port} of {options.host} cannot be used."
-            parser.exit(1, f"{taken} Choose another with --port, or stop what uses it.\n")
+            sys.exit(f"{taken} Choose another with --port, or stop what uses it.")
+
+
+def read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line; where it is silent, the environment; an empty variable says nothing."""
+    setting = os.environ.get
+    parser = argparse.ArgumentParser(description="See and hear emotion in speech, in the browser.")
+    parser.add_argument("--bundle", default=setting("SER_BUNDLE") or None, help="folder or Hub id")
+    parser.add_argument("--host", default=setting("GRADIO_SERVER_NAME") or "127.0.0.1")
+    parser.add_argument("--port", type=int, default=setting("GRADIO_SERVER_PORT") or "7860")
+    parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
+    return parser.parse_args(arguments)
 
 
 if __name__ == "__main__":

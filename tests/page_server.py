@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 import pytest
 
-from app import EXAMPLES, build_app, launch_options
+from app import build_app, launch_options
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,8 @@ class Server:
     uploads: Path  # where gradio keeps what is sent to it
 
     def kept_files(self) -> list[Path]:
-        """Everything in the upload folder but the examples, which are nobody's recording."""
-        examples = {f"{name}.flac" for name in EXAMPLES}
-        files = [path for path in self.uploads.rglob("*") if path.is_file()]
-        return [path for path in files if path.name not in examples]
+        """Everything in the upload folder; the examples are served from their own place."""
+        return [path for path in self.uploads.rglob("*") if path.is_file()]
 
 
 def free_port() -> int:

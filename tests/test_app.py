@@ -19,6 +19,7 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import app
+import uploads
 from ser.errors import AudioError, BundleError
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, free_port, serve
@@ -106,6 +107,45 @@ def test_an_upload_is_gone_when_it_has_been_answered(
     assert server.kept_files() == []
 
 
+def test_the_same_recording_sent_by_several_at_once_is_answered_to_all(
+    client: Client, server: Server, voice: Path
+) -> None:
+    server.recognizer.wait_s = 0.3  # so that the others wait in line
+    try:
+        jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(4)]
+        answers = [job.result(timeout=60) for job in jobs]
+    finally:
+        server.recognizer.wait_s = 0.0
+    assert [answer["file"] for answer in answers] == ["my voice.flac"] * 4
+    assert list(server.uploads.iterdir()) == []
+
+
+def test_an_empty_transcript_leaves_the_words_out(client: Client, voice: Path) -> None:
+    transcript = client.predict(handle_file(voice), "", api_name="/predict")["transcript"]
+    assert (transcript["text"], transcript["source"]) == ("", "user")
+
+
+@pytest.mark.parametrize("absent", [(), (None,)], ids=["absent", "null"])
+def test_no_transcript_has_the_words_recognised(client: Client, voice: Path, absent: tuple) -> None:
+    answer = client.predict(handle_file(voice), *absent, api_name="/predict")
+    assert answer["transcript"]["source"] == "fake-transcriber"
+
+
+def test_a_transcript_too_long_to_be_said_is_refused(client: Client, voice: Path) -> None:
+    with pytest.raises(AppError, match="50001 characters"):
+        client.predict(handle_file(voice), "a" * 50_001, api_name="/predict")
+    assert client.predict(handle_file(voice), "a " * 25_000, api_name="/predict")["emotions"]
+
+
+def test_the_log_tells_who_wrote_the_words_and_nothing_of_the_recording(
+    client: Client, voice: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger="app"):
+        client.predict(handle_file(voice), api_name="/predict")
+    told = [record.getMessage() for record in caplog.records if record.name == "app"]
+    assert told == ["words from: fake-transcriber"]
+
+
 def test_files_outside_the_upload_folder_are_never_deleted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -115,11 +155,11 @@ def test_files_outside_the_upload_folder_are_never_deleted(
     upload.parent.mkdir(parents=True)
     for path in (own, upload):
         path.write_bytes(b"sound")
-        app.discard(str(path))
-    app.discard(str(tmp_path / "uploads" / ".." / "mine.wav"))
-    app.discard(None)
+        uploads.discard(str(path))
+    uploads.discard(str(tmp_path / "uploads" / ".." / "mine.wav"))
+    uploads.discard(None)
     assert own.exists()
-    assert not upload.exists()
+    assert not upload.parent.exists()
 
 
 def test_the_page_asks_no_other_server(server: Server) -> None:
@@ -155,6 +195,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict:
     def from_pretrained(bundle: str | None) -> FakeRecognizer:
         if bundle == "missing":
             raise BundleError("There is no bundle missing.")
+        if bundle == "unreadable":
+            raise PermissionError(13, "Permission denied", "README.md")
         seen["bundle"] = bundle
         return FakeRecognizer()
 
@@ -187,13 +229,31 @@ def test_flags_and_environment_reach_recogniser_and_server(
     assert started["bundle"] == "from/flag"
 
 
-def test_a_missing_bundle_is_said_in_a_sentence(
-    started: dict, capsys: pytest.CaptureFixture[str]
+def test_an_empty_variable_means_the_default(
+    started: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("SER_BUNDLE", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+        monkeypatch.setenv(name, "")
+    app.main([])
+    assert started["bundle"] is None
+    assert (started["server_name"], started["server_port"]) == ("127.0.0.1", 7860)
+
+
+def test_a_bundle_that_cannot_be_read_is_not_blamed_on_the_port(
+    started: dict,
 ) -> None:
     with pytest.raises(SystemExit) as stopped:
+        app.main(["--bundle", "unreadable"])
+    assert "Permission denied" in str(stopped.value.code)
+    assert "Port" not in str(stopped.value.code)
+
+
+def test_a_missing_bundle_is_said_in_a_sentence(
+    started: dict,
+) -> None:
+    with pytest.raises(SystemExit) as stopped:  # a sentence as the code: it is printed, status 1
         app.main(["--bundle", "missing"])
-    assert stopped.value.code == 1
-    assert capsys.readouterr().err == "There is no bundle missing.\n"
+    assert stopped.value.code == "There is no bundle missing."
 
 
 STARTER = """
