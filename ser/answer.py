@@ -61,13 +61,19 @@ def answer(
 def text_left_out(transcript: Transcript, languages: Sequence[str]) -> str | None:
     """Why the text branch has nothing to say about this transcript, or None if it has."""
     if not transcript.words:
-        return "No words were recognised, so the answer rests on the voice alone."
+        why = "No words were recognised" if heard_by_machine(transcript) else "Words were left out"
+        return f"{why}, so the answer rests on the voice alone."
     if transcript.language is not None and transcript.language not in languages:
         return (
             f"The words are in a language ({transcript.language}) that the text encoder does not "
             "know, so the answer rests on the voice alone."
         )
     return None
+
+
+def heard_by_machine(transcript: Transcript) -> bool:
+    """Whether a speech recogniser looked for words."""
+    return transcript.source not in ("none", "user")
 
 
 def words_of_windows(words: Sequence[Word], windows: Sequence[Window]) -> list[tuple[Word, ...]]:
@@ -186,15 +192,19 @@ def _mean_of(items: Sequence[dict[str, float]], shares: Sequence[float]) -> dict
 def _joined_attention(
     parts: Sequence[WindowPrediction], shares: Sequence[float]
 ) -> dict[str, EncoderAttention]:
-    """All windows on one axis, the weights scaled by each window's share of the speech."""
+    """All windows on one axis, the weights scaled by each window's share of the speech.
+
+    Windows in which an encoder had nothing to read have no share of its attention.
+    """
     joined = {}
     for name in ENCODERS:
         views = [part.attention[name] for part in parts]
+        total = sum(share for share, view in zip(shares, views, strict=True) if view.weights)
         tokens = [token for view in views for token in view.tokens or ()]
         joined[name] = EncoderAttention(
             times_s=tuple(time for view in views for time in view.times_s),
             weights=tuple(
-                share * weight
+                share / total * weight
                 for share, view in zip(shares, views, strict=True)
                 for weight in view.weights
             ),

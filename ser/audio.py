@@ -51,9 +51,11 @@ class Waveform:
 
     def slice(self, start_s: float, end_s: float) -> "Waveform":
         """The part from `start_s` to `end_s` in seconds, clamped to the recording; not a copy."""
-        start = max(0, round(start_s * SAMPLE_RATE_HZ))
-        end = max(start, round(end_s * SAMPLE_RATE_HZ))
-        return Waveform(self.samples[start:end])
+        start_s = max(0.0, start_s)
+        start = round(start_s * SAMPLE_RATE_HZ)
+        # Rounding both ends could make the part a sample longer than it was asked to be.
+        length = max(0, round((end_s - start_s) * SAMPLE_RATE_HZ))
+        return Waveform(self.samples[start : start + length])
 
 
 def load_audio(path: str | os.PathLike[str], max_seconds: float = MAX_SECONDS) -> Waveform:
@@ -243,6 +245,15 @@ def _declared_s(container: InputContainer, stream: AudioStream) -> float:
     if not is_exact or stream.duration is None or stream.time_base is None:
         return 0.0
     return float(stream.duration * stream.time_base)
+
+
+def check_waveform(waveform: Waveform, name: str = "The recording") -> Waveform:
+    """A waveform made in memory, held to what `load_audio` asks of files. Raises AudioError."""
+    if waveform.duration_s > MAX_SECONDS:
+        raise AudioError(f"{name} is longer than {MAX_SECONDS / 60:g} minutes. Cut it into parts.")
+    if not np.isfinite(waveform.samples).all():
+        raise AudioError(f"{name} holds samples that are not numbers. Record or export it again.")
+    return _checked(waveform.samples, name)
 
 
 def _checked(samples: np.ndarray, name: str) -> Waveform:

@@ -1,11 +1,12 @@
 """A trained model as a folder: config.json, model.safetensors, README.md, metrics.json."""
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any, Final
 
 import torch
@@ -40,16 +41,25 @@ class BundleConfig:
     format: int = FORMAT
 
     def __post_init__(self) -> None:
-        if self.format != FORMAT:
-            raise BundleError(
-                f"Bundle format {self.format} is unknown: this version reads {FORMAT}."
-            )
-        if self.attributes != ATTRIBUTES:
-            raise BundleError(f"Bundle attributes must be {ATTRIBUTES}, not {self.attributes}.")
-        if tuple(self.encoders) != ENCODERS:
-            raise BundleError(f"Bundle encoders must be {ENCODERS}, not {tuple(self.encoders)}.")
-        if self.whisper_context not in WHISPER_CONTEXTS:
-            raise BundleError(f"whisper_context must be one of {WHISPER_CONTEXTS}.")
+        demands = {
+            f"format must be {FORMAT}, not {self.format!r}": self.format == FORMAT,
+            f"attributes must be {ATTRIBUTES}": self.attributes == ATTRIBUTES,
+            f"encoders must be {ENCODERS}": tuple(self.encoders) == ENCODERS,
+            f"whisper_context must be one of {WHISPER_CONTEXTS}": self.whisper_context
+            in WHISPER_CONTEXTS,
+            "name must be a text": bool(self.name) and isinstance(self.name, str),
+            "temperature must be a number above 0": _is_number(self.temperature, 0.0, math.inf),
+            "window_max_s must lie in 1..30": _is_number(self.window_max_s, 0.99, 30.0),
+            "text_languages must be codes such as en": all(
+                isinstance(code, str) and 2 <= len(code) <= 3 for code in self.text_languages
+            ),
+            "encoders and transcriber must be Hub names, or folders inside the bundle": all(
+                _stays_inside(name)
+                for name in (self.transcriber, *(e.checkpoint for e in self.encoders.values()))
+            ),
+        }
+        if broken := [demand for demand, met in demands.items() if not met]:
+            raise BundleError(f"{CONFIG} of the bundle does not hold: {'; '.join(broken)}.")
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types."""
@@ -61,11 +71,12 @@ class BundleConfig:
         known = {item.name for item in fields(cls)}
         if unknown := sorted(set(values) - known):
             raise BundleError(f"{CONFIG} has unknown entries {unknown}; known are {sorted(known)}.")
-        classes = values.get("fusion", {}).get("emotions", ())
-        if strangers := [name for name in classes if name not in EMOTIONS]:
-            raise BundleError(f"{CONFIG} has unknown classes {strangers}; known are {EMOTIONS}.")
+        if missing := sorted(known - set(values)):
+            raise BundleError(f"{CONFIG} lacks the entries {missing}.")
         try:
             fusion = dict(values["fusion"])
+            if strangers := [name for name in fusion["emotions"] if name not in EMOTIONS]:
+                raise BundleError(f"{CONFIG} has unknown classes {strangers}; known: {EMOTIONS}.")
             return cls(
                 **{
                     **values,
@@ -77,6 +88,17 @@ class BundleConfig:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise BundleError(f"{CONFIG} is not a bundle's config: {error}.") from error
+
+
+def _is_number(value: object, above: float, most: float) -> bool:
+    return isinstance(value, int | float) and above < value <= most and math.isfinite(value)
+
+
+def _stays_inside(name: object) -> bool:
+    """Whether a name from a config, which may come from anybody, leads to no folder elsewhere."""
+    if not isinstance(name, str) or not name or name.startswith("~"):
+        return False
+    return not PurePath(name).is_absolute() and ".." not in PurePath(name).parts
 
 
 @dataclass(frozen=True)
@@ -104,7 +126,7 @@ class Bundle:
         return cls(
             config=config,
             model=_load_model(folder / WEIGHTS, config.fusion),
-            card=card.read_text(encoding="utf-8") if card.exists() else "",
+            card=card.read_text(encoding="utf-8", errors="replace") if card.exists() else "",
             metrics=_read_json(metrics) if metrics.exists() else {},
             folder=folder,
         )

@@ -55,6 +55,13 @@ class FusionConfig:
             raise ValueError(f"encoder_widths must name {ENCODERS} in this order")
         if unknown := [name for name in self.emotions if name not in EMOTIONS]:
             raise ValueError(f"unknown emotion classes {unknown}; known are {EMOTIONS}")
+        if not self.emotions or len(set(self.emotions)) < len(self.emotions):
+            raise ValueError(f"emotion classes must be given once each, not {self.emotions}")
+        sizes = (self.attention_width, self.projection_width, self.lstm_width, self.lstm_layers)
+        if not all(
+            type(size) is int and size > 0 for size in (*sizes, *self.encoder_widths.values())
+        ):
+            raise ValueError("sizes of the fusion model must be whole numbers above 0")
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {tuple(POOLINGS)}, not {self.pooling!r}")
 

@@ -12,6 +12,7 @@ class EncoderAttention:
 
     Weights of one window sum to 1. Over several windows they are scaled by the window's share of
     the speech, so that they sum to 1 over the recording.
+    An encoder that had nothing to read, such as the words of a wordless recording, has none.
     """
 
     times_s: tuple[float, ...]  # centre of each frame, or of the word a token belongs to

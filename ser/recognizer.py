@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ser.answer import answer
-from ser.audio import Waveform, load_audio
+from ser.audio import Waveform, check_waveform, load_audio
 from ser.bundle import CONFIG, Bundle
 from ser.encoders import EncoderBank, choose_device, choose_dtype, folder_of
 from ser.errors import BundleError, NoSpeechError, SerError
@@ -179,7 +179,7 @@ class Recognizer:
                 yield error
 
     def _find_speech(self, audio: Audio) -> _Speech:
-        waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
+        waveform = check_waveform(audio) if isinstance(audio, Waveform) else load_audio(audio)
         segments = detect_speech(waveform)
         windows = cut_windows(segments, waveform.duration_s, self.bundle.config.window_max_s)
         if not windows:
@@ -267,8 +267,10 @@ class Recognizer:
 
 
 def _given(text: str, known: Transcript, segments: Sequence[Segment]) -> Transcript:
-    text = " ".join(text.split())
-    return Transcript(text, place_words(text, known.words, segments), source="user")
+    """The user's text in the language that was heard; half characters would break tokenizers."""
+    text = " ".join(text.encode("utf-8", "replace").decode().split())
+    words = place_words(text, known.words, segments)
+    return Transcript(text, words, source="user", language=known.language)
 
 
 def _choose_transcriber(

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,8 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ser.bundle import Bundle
-from ser.errors import BundleError
+from ser.errors import BundleError, EncoderError
+from ser.recognizer import Recognizer
 from tests.tiny import save_bundle
 
 
@@ -80,13 +82,26 @@ def test_a_pickle_under_the_right_name_is_refused_and_not_run(folder: Path) -> N
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
-        ({"format": 99}, "format 99"),
+        ({"format": 99}, "format must be 1"),
         ({"colour": "red"}, r"unknown entries \['colour'\]"),
         ({"attributes": ["valence", "arousal", "dominance"]}, "attributes must be"),
         ({"whisper_context": "half"}, "whisper_context"),
         ({"fusion": {"emotions": ["angry", "hangry"]}}, r"unknown classes \['hangry'\]"),
+        ({"fusion": {"emotions": ["angry", "angry"]}}, "once each"),
+        ({"fusion": {"emotions": 5}}, "not a bundle's config"),
         ({"fusion": {"emotions": ["angry"], "depth": 3}}, "depth"),
+        ({"fusion": {"emotions": ["angry"], "lstm_layers": "2"}}, "whole numbers"),
+        ({"fusion": {"emotions": ["angry"], "lstm_width": -1}}, "whole numbers"),
+        ({"fusion": None}, "not a bundle's config"),
+        ({"fusion": []}, "not a bundle's config"),
         ({"encoders": {}}, "encoders must be"),
+        ({"name": 5}, "name must be"),
+        ({"temperature": 0}, "temperature must be"),
+        ({"temperature": "x"}, "temperature must be"),
+        ({"window_max_s": 100}, "window_max_s must lie"),
+        ({"text_languages": "en"}, "text_languages"),
+        ({"transcriber": "../elsewhere"}, "inside the bundle"),
+        ({"transcriber": "~/whisper"}, "inside the bundle"),
     ],
 )
 def test_a_config_that_does_not_fit_is_refused(
@@ -95,6 +110,20 @@ def test_a_config_that_does_not_fit_is_refused(
     change_config(folder, **changes)
     with pytest.raises(BundleError, match=sentence):
         Bundle.load(folder)
+
+
+def test_a_missing_entry_is_named_not_guessed(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    del config["temperature"]
+    (folder / "config.json").write_text(json.dumps(config))
+    with pytest.raises(BundleError, match=r"lacks the entries \['temperature'\]"):
+        Bundle.load(folder)
+
+
+def test_a_bundle_without_one_of_its_encoders_asks_nobody_else(folder: Path) -> None:
+    shutil.rmtree(folder / "encoders" / "roberta")
+    with pytest.raises(EncoderError, match="lacks its folder encoders/roberta"):
+        Recognizer.from_pretrained(folder, transcriber=None)
 
 
 def test_a_broken_config_is_refused(folder: Path) -> None:

@@ -10,8 +10,11 @@ from ser.encoders.base import EncoderSpec
 from ser.encoders.roberta import RobertaBranch
 from ser.encoders.wavlm import WavlmBranch
 from ser.encoders.whisper import WhisperBranch
+from ser.errors import EncoderError
 from ser.hub import local_folder
 from ser.labels import ENCODERS
+
+INSIDE = "encoders/"  # how the names of encoders inside a bundle begin
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,12 @@ class EncoderBank:
 
 
 def folder_of(spec: EncoderSpec, root: Path | None) -> Path:
-    """Where the checkpoint's files are: below `root`, in another folder, or from the Hub."""
-    inside = root / spec.checkpoint if root is not None else Path(spec.checkpoint)
-    return inside if inside.is_dir() else local_folder(spec.checkpoint, spec.revision)
+    """Where the checkpoint's files are: below `root`, in another folder, or from the Hub.
+
+    EncoderError for a name that promises a folder of the bundle which is not there.
+    """
+    if root is not None and (root / spec.checkpoint).is_dir():
+        return root / spec.checkpoint
+    if root is not None and spec.checkpoint.startswith(INSIDE):
+        raise EncoderError(f"The bundle lacks its folder {spec.checkpoint}. Copy it as a whole.")
+    return local_folder(spec.checkpoint, spec.revision)

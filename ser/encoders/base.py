@@ -101,10 +101,10 @@ def checkpoint_name(folder: Path) -> str:
     return folder.name
 
 
-def load_preprocessor(kind: Any, folder: Path) -> Any:
+def load_preprocessor(kind: Any, folder: Path, **options: Any) -> Any:
     """The feature extractor or tokenizer that was saved beside the weights."""
     try:
-        return kind.from_pretrained(folder, local_files_only=True)
+        return kind.from_pretrained(folder, local_files_only=True, **options)
     except (OSError, ValueError, KeyError) as error:
         raise EncoderError(
             f"The checkpoint {checkpoint_name(folder)} has no usable {kind.__name__} files; "

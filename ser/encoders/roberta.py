@@ -12,6 +12,8 @@ from ser.encoders.base import checkpoint_name, freeze, length_mask, load_checked
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
+BATCH_PIECES = 32
+
 
 @dataclass(frozen=True)
 class Token:
@@ -38,7 +40,7 @@ class RobertaBranch:
     @classmethod
     def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "RobertaBranch":
         """Load a RoBERTa checkpoint and its own tokenizer from a local folder."""
-        tokenizer = load_preprocessor(AutoTokenizer, folder)
+        tokenizer = load_preprocessor(AutoTokenizer, folder, trust_remote_code=False)
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
             # transformers makes an empty tokenizer where its files are missing.
             raise EncoderError(
@@ -53,10 +55,10 @@ class RobertaBranch:
         """Tokens of each text: [B, T, D]. An empty text has no real token: the branch is absent."""
         pieces = [(row, ids) for row, text in enumerate(texts) for ids, _ in self._pieces(text)]
         rows: list[list[Tensor]] = [[] for _ in texts]
-        if pieces:
-            for (row, ids), output in zip(
-                pieces, self._run([ids for _, ids in pieces]), strict=True
-            ):
+        for start in range(0, len(pieces), BATCH_PIECES):
+            batch = pieces[start : start + BATCH_PIECES]
+            outputs = self._run([ids for _, ids in batch])
+            for (row, ids), output in zip(batch, outputs, strict=True):
                 rows[row].append(output[: len(ids)].float())
         empty = torch.zeros(0, self.width, device=self.model.device)
         joined = [torch.cat(parts) if parts else empty for parts in rows]

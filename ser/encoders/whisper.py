@@ -15,7 +15,14 @@ from transformers import (
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from ser.audio import SAMPLE_RATE_HZ, Waveform
-from ser.encoders.base import freeze, length_mask, load_checked, load_preprocessor, pad_frames
+from ser.encoders.base import (
+    checkpoint_name,
+    freeze,
+    length_mask,
+    load_checked,
+    load_preprocessor,
+    pad_frames,
+)
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
@@ -49,10 +56,12 @@ class WhisperBranch:
     ) -> "WhisperBranch":
         """Load a full Whisper checkpoint, or an encoder saved alone as `WhisperEncoder`."""
         extractor = load_preprocessor(WhisperFeatureExtractor, folder)
-        config = folder / "config.json"
-        if not config.is_file():
-            raise EncoderError(f"The checkpoint {folder.name} has no config.json.")
-        architectures = json.loads(config.read_text()).get("architectures") or []
+        try:
+            config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+            architectures = config.get("architectures") or []
+        except (OSError, ValueError, AttributeError) as error:
+            name = checkpoint_name(folder)
+            raise EncoderError(f"The checkpoint {name} has no readable config.json.") from error
         if "WhisperEncoder" in architectures:
             encoder = load_checked(WhisperEncoder, folder)
             return cls(freeze(encoder, device, dtype), extractor, context)

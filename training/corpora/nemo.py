@@ -1,4 +1,4 @@
-"""nEMO: Polish acted speech, six emotions, nine speakers (Christop 2024)."""
+"""nEMO: Polish acted speech, six emotions (Christop 2024)."""
 
 import csv
 from pathlib import Path

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset, Sampler
 
+from ser.audio import SAMPLE_RATE_HZ
 from training.corpora import Clip
 from training.embedded.store import AudioStore
 from training.targets import derived_attributes
@@ -44,7 +45,7 @@ class BalancedBatches(Sampler[list[Draw]]):
         seed: int,
     ) -> None:
         self.clips, self.rows, self.batch_size, self.seed = clips, list(rows), batch_size, seed
-        self.seconds = (audio.spans[..., 1] - audio.spans[..., 0]) / 16_000
+        self.seconds = (audio.spans[..., 1] - audio.spans[..., 0]) / SAMPLE_RATE_HZ
         self.copies, self.max_seconds, self.epoch = audio.copies, max_seconds, 0
         self.per_epoch, self.join_probability = per_epoch, join_probability
         self.speaker_power = speaker_power
