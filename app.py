@@ -18,12 +18,10 @@ from typing import TYPE_CHECKING, Any
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when imported
 
 import gradio as gr
-import plotly
-from starlette.requests import Request
-from starlette.responses import FileResponse
 from starlette.routing import Route
 
 import uploads
+from looks import ASSETS, asset, figure, plotly_js, theme
 from ser import fragments, plots
 from ser.errors import SerError
 
@@ -32,8 +30,6 @@ if TYPE_CHECKING:
     from ser.recognizer import Analysis, Recognizer
 
 log = logging.getLogger("app")  # also when this file is the program
-ASSETS = Path(__file__).resolve().parent / "assets"
-PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 EXAMPLES = {  # files of assets/examples, made by make.py there
     "lively": "What a lovely surprise!",
     "harsh": "Never touch my things!",
@@ -282,37 +278,6 @@ def launch_options() -> dict[str, Any]:
         "ssr_mode": False,
         "state_session_capacity": MAX_VISITS,
     }
-
-
-def theme() -> gr.themes.Base:
-    """System fonts, because nothing is fetched, and text contrasts of at least 4.5:1."""
-    return gr.themes.Base(
-        primary_hue="teal",
-        neutral_hue="slate",
-        radius_size="lg",
-        font=["system-ui", "sans-serif"],
-        font_mono=["ui-monospace", "monospace"],
-    ).set(**json.loads(asset("theme.json")))
-
-
-def figure(name: str, label: str) -> gr.HTML:
-    """A place for a plotly figure; gr.Plot forgets the camera and cannot be read in dark mode."""
-    return gr.HTML(
-        html_template=f'<div class="canvas" role="img" aria-label="{label}"></div>',
-        js_on_load=asset("figure.js"),
-        elem_id=name,
-        apply_default_css=False,
-    )
-
-
-def asset(name: str) -> str:
-    """A part of the page that is not Python."""
-    return (ASSETS / "page" / name).read_text(encoding="utf-8")
-
-
-async def plotly_js(_: Request) -> FileResponse:
-    """plotly.js as the installed Python package brings it."""
-    return FileResponse(PLOTLY_JS, headers={"Cache-Control": "public, max-age=86400"})
 
 
 def sentence(error: Exception) -> str:

@@ -20,6 +20,7 @@ from gradio_client.exceptions import AppError
 
 import app
 import uploads
+from looks import asset
 from ser.errors import AudioError, BundleError
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, free_port, serve
@@ -177,7 +178,7 @@ def test_nothing_is_kept_or_reported() -> None:
 
 
 def test_the_notice_states_the_limits_that_hold() -> None:
-    notice = app.asset("notice.html")
+    notice = asset("notice.html")
     assert f"{app.FORGET_AFTER_S // 60} minutes at most" in notice
     assert f"up to {app.MAX_WAITING} others wait in line" in notice
 

@@ -9,15 +9,19 @@ import re
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from app import WENT_WRONG
 from tests.audio_files import encode, film
 from tests.audio_files import voice as tone
-from tests.browser.conftest import EXAMPLE, Visit
+from tests.browser.conftest import EXAMPLE, Visit, visiting
 from tests.contrast import contrast
 from tests.fake_recognizer import CLASSES, HEARD
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 LANES = ["Whisper the sounds of speech", "WavLM the voice", "RoBERTa the words"]
 
@@ -77,6 +81,21 @@ def test_a_recording_can_be_heard_after_the_server_deleted_it(visit: Visit, voic
     eventually(
         lambda: visit.page.inner_text("#recording #time") != "0:00", "the recording does not play"
     )
+
+
+def test_two_visitors_can_try_the_same_example_at_once(visit: Visit, chromium: "Browser") -> None:
+    visit.server.recognizer.wait_s = 0.5
+    try:
+        with visiting(visit.server, chromium) as other:
+            other.open()
+            visit.open().try_example()
+            other.try_example()
+            visit.wait_for_result()
+            other.wait_for_result()
+            assert visit.headline == other.headline
+    finally:
+        visit.server.recognizer.wait_s = 0.0
+    assert visit.server.kept_files() == []
 
 
 def test_a_corrected_transcript_changes_the_answer_without_hearing_again(visit: Visit) -> None:
