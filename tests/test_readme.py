@@ -11,7 +11,8 @@ from tests.conftest import REPOSITORY
 
 README = (REPOSITORY / "README.md").read_text(encoding="utf-8")
 COMMANDS = re.findall(r"^ {4}(.*-m venv.*)$", README, re.MULTILINE)
-PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+SECTION = README.partition("\n## Python\n")[2].partition("\n## ")[0]
+PYTHON = "\n".join(re.findall(r"```python\n(.*?)```", SECTION, re.DOTALL))
 
 
 def test_continuous_integration_runs_the_test_command_word_for_word() -> None:
