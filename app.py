@@ -20,8 +20,8 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it wh
 import gradio as gr
 from starlette.routing import Route
 
-import uploads
-from looks import ASSETS, asset, figure, plotly_js, theme
+from assets.page import uploads
+from assets.page.looks import ASSETS, asset, figure, plotly_js, theme
 from ser import fragments, plots
 from ser.errors import SerError
 

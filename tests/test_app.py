@@ -19,8 +19,8 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import app
-import uploads
-from looks import asset
+from assets.page import uploads
+from assets.page.looks import asset
 from ser.errors import AudioError, BundleError
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, free_port, serve

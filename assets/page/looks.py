@@ -8,7 +8,7 @@ import plotly
 from starlette.requests import Request
 from starlette.responses import FileResponse
 
-ASSETS = Path(__file__).resolve().parent / "assets"
+ASSETS = Path(__file__).resolve().parent.parent
 PLOTLY_JS = Path(plotly.__file__).parent / "package_data" / "plotly.min.js"
 
 
