@@ -9,6 +9,7 @@ from typing import Any
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.nn import functional
 from tqdm import tqdm
@@ -18,6 +19,7 @@ from ser.encoders.base import pad_frames
 from ser.fusion import EncoderOutput, FusionModel
 from ser.labels import ENCODERS
 from training.embedded.pairing import Pair, Pairing
+from training.embedded.pretrain import one_cycle
 from training.embedded.speech_data import Draw
 from training.embedded.store import AudioStore
 from training.embedded.text_encoder import spoken
@@ -156,13 +158,9 @@ class FusionTraining(lightning.LightningModule):
         uar = unweighted_average_recall(truth, guess, len(self.model.config.emotions))
         self.log("tune_uar", uar, prog_bar=True)
 
-    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle."""
-        optimizer = torch.optim.AdamW(self.model.parameters(), lr=self.peak, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.peak, total_steps=self.steps, pct_start=0.15
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle(self.model.parameters(), self.steps, self.peak)
 
     @torch.no_grad()
     def store_embedding_means(self, batches: Iterable[Sequence[Draw]]) -> None:

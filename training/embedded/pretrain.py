@@ -1,7 +1,7 @@
 """Pre-trains one encoder with Lightning: progress, logs, checkpoints, resuming."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,8 @@ import lightning
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch.nn import Parameter
 from torch.utils.data import DataLoader, Sampler
 
 from training.embedded.speech_data import AsDrawn
@@ -60,3 +62,12 @@ def pretrain(
         folder.name,
         trainer.callback_metrics.get("tune_uar"),
     )
+
+
+def one_cycle(parameters: Iterable[Parameter], steps: int, peak: float) -> OptimizerLRScheduler:
+    """AdamW whose rate rises to `peak` and falls again within `steps`: what every stage uses."""
+    optimizer = torch.optim.AdamW(parameters, lr=peak, weight_decay=0.05)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(
+        optimizer, peak, total_steps=steps, pct_start=0.15
+    )
+    return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

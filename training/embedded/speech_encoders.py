@@ -7,6 +7,7 @@ from typing import cast
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor, nn
 from torch.nn import functional
 from transformers import (
@@ -23,6 +24,7 @@ from ser.encoders.base import length_mask
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.embedded.features import MelStore
+from training.embedded.pretrain import one_cycle
 from training.embedded.speech_data import Draw, Targets
 from training.embedded.store import AudioStore
 from training.metrics import unweighted_average_recall
@@ -143,13 +145,9 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         uar = unweighted_average_recall(truth, guess, len(self.emotions))
         self.log("tune_uar", uar, prog_bar=True)
 
-    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.peak, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.peak, total_steps=self.steps, pct_start=0.15
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle(self.parameters(), self.steps, self.peak)
 
 
 class WhisperPretraining(SpeechPretraining):

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 import lightning
 import numpy as np
 import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 from torch import Tensor, nn
 from torch.nn import functional
@@ -16,6 +17,7 @@ from ser.encoders.base import length_mask
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.corpora import Line
+from training.embedded.pretrain import one_cycle
 from training.metrics import macro_f1
 
 VOCABULARY = 8_000
@@ -157,13 +159,9 @@ class TextPretraining(lightning.LightningModule):
         self.guesses.clear()
         self.log("dev_macro_f1", macro_f1(truth, guess, len(self.emotions)), prog_bar=True)
 
-    def configure_optimizers(self) -> lightning.pytorch.utilities.types.OptimizerLRScheduler:
+    def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle."""
-        optimizer = torch.optim.AdamW(self.parameters(), lr=self.peak, weight_decay=0.05)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, self.peak, total_steps=self.steps, pct_start=0.15
-        )
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle(self.parameters(), self.steps, self.peak)
 
 
 class LineBatches(Sampler[list[tuple[int, int | None]]]):
