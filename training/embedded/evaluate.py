@@ -41,7 +41,7 @@ class Answers:
 
     def measures(self, classes: Sequence[str]) -> dict[str, Any]:
         """Figures with intervals by speaker. A refused clip counts as an error end to end."""
-        truth = np.array([classes.index(clip.emotion) for clip in self.clips])
+        truth = np.array([classes.index(clip.label) for clip in self.clips])
         probabilities = np.array(
             [
                 [p.emotions[name] for name in classes] if p else [0.0] * len(classes)
@@ -90,7 +90,7 @@ def evaluate_held_out(bundle: Path, clips: Sequence[Clip]) -> dict[str, Any]:
         figures[corpus] = answers.measures(classes)
         if corpus == "ravdess":
             figures["arousal"] = arousal_by_intensity(answers)
-    neutral = [c for c in clips if c.corpus == "ravdess" and c.emotion == "neutral"]
+    neutral = [c for c in clips if c.corpus == "ravdess" and c.label == "neutral"]
     figures["text"] = valence_by_words(recognizer, neutral)
     figures["seconds_for_5_s_of_speech"] = time_of(recognizer, clips)
     figures["machine"] = f"{platform.machine()}, one thread"
@@ -116,9 +116,9 @@ def arousal_by_intensity(answers: Answers) -> dict[str, Any]:
     """
     values: dict[tuple[str, ...], dict[bool, float]] = {}
     for clip, prediction in zip(answers.clips, answers.predictions, strict=True):
-        if prediction is not None and clip.emotion != "neutral":
+        if prediction is not None and clip.label != "neutral":
             parts = clip.path.stem.split("-")
-            key = (clip.emotion, *parts[4:])
+            key = (clip.label, *parts[4:])
             values.setdefault(key, {})[clip.strong] = prediction.attributes["arousal"]
     pairs = [(key[0], pair) for key, pair in values.items() if len(pair) == 2]
 

@@ -97,7 +97,7 @@ class FusionTraining(lightning.LightningModule):
             randoms.append(random)
             if random is None:
                 clip = self.pairing.clips[draw.clips[0]]
-                pairs.append(Pair(draw.clips[0], 0, None, {clip.emotion: 1.0}, (4.0, 4.0, 4.0)))
+                pairs.append(Pair(draw.clips[0], 0, None, {clip.label: 1.0}, (4.0, 4.0, 4.0)))
             else:
                 pairs.append(self.pairing.draw(draw.clips[0], random))
         encoded = self._encoded(pairs, randoms)

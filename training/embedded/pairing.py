@@ -59,8 +59,8 @@ class Pairing:
     def draw(self, row: int, random: np.random.Generator) -> Pair:
         """The example for clip `row` under one random draw."""
         clip, copy = self.clips[row], int(random.integers(self.copies))
-        voice = derived_attributes(clip.emotion, clip.strong)
-        alone = {clip.emotion: 1.0}
+        voice = derived_attributes(clip.label, clip.strong)
+        alone = {clip.label: 1.0}
         kind = random.random()
         if kind < NO_WORDS:
             return Pair(row, copy, None, alone, voice)
@@ -68,9 +68,9 @@ class Pairing:
             own = clip.text if clip.language == "en" else None
             return Pair(row, copy, own or self._line("neutral", random), alone, voice)
         if kind < NO_WORDS + OWN_WORDS + SAME_EMOTION:
-            same = "neutral" if clip.emotion == "calm" else clip.emotion
+            same = "neutral" if clip.label == "calm" else clip.label
             return Pair(row, copy, self._line(same, random), alone, voice)
-        other = str(random.choice(sorted(set(self.texts) - {clip.emotion})))
+        other = str(random.choice(sorted(set(self.texts) - {clip.label})))
         text = self._line(other, random)
         if kind > 1 - NO_VOICE:
             return Pair(None, 0, text, {other: 1.0}, derived_attributes(other))
@@ -86,11 +86,11 @@ def contradiction(clip: Clip, words: str) -> tuple[dict[str, float], tuple[float
     if words == "neutral":
         weights = NEUTRAL_WORDS
     else:
-        weights = NEUTRAL_VOICE if clip.emotion in UNMOVED else EMOTIONAL_VOICE
-    voice, text = derived_attributes(clip.emotion, clip.strong), derived_attributes(words)
+        weights = NEUTRAL_VOICE if clip.label in UNMOVED else EMOTIONAL_VOICE
+    voice, text = derived_attributes(clip.label, clip.strong), derived_attributes(words)
     shares = (weights.arousal, weights.valence, weights.emotion)
     arousal, valence, dominance = (
         (1 - share) * v + share * t for share, v, t in zip(shares, voice, text, strict=True)
     )
-    classes = {clip.emotion: 1 - weights.emotion, words: weights.emotion}
+    classes = {clip.label: 1 - weights.emotion, words: weights.emotion}
     return classes, (arousal, valence, dominance)

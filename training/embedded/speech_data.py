@@ -53,8 +53,8 @@ class BalancedBatches(Sampler[list[Draw]]):
         self.of_speaker: dict[tuple[str, str, str], list[int]] = defaultdict(list)
         for row in rows:
             clip = clips[row]
-            self.of_class[clip.corpus, clip.emotion].append(row)
-            self.of_speaker[clip.corpus, clip.speaker, clip.emotion].append(row)
+            self.of_class[clip.corpus, clip.label].append(row)
+            self.of_speaker[clip.corpus, clip.speaker, clip.label].append(row)
 
     def __len__(self) -> int:
         return sum(self.per_epoch.values()) // self.batch_size
@@ -94,7 +94,7 @@ class BalancedBatches(Sampler[list[Draw]]):
     def _chances(self, rows: Sequence[int]) -> np.ndarray:
         """With a power above 0, each clip of a speaker who has many of them is drawn less often."""
         clips = [self.clips[row] for row in rows]
-        counts = [float(len(self.of_speaker[c.corpus, c.speaker, c.emotion])) for c in clips]
+        counts = [float(len(self.of_speaker[c.corpus, c.speaker, c.label])) for c in clips]
         chances = np.power(counts, -self.speaker_power)
         return chances / chances.sum()
 
@@ -102,9 +102,7 @@ class BalancedBatches(Sampler[list[Draw]]):
         rows = [row]
         if random.random() < self.join_probability:
             clip = self.clips[row]
-            rows.append(
-                int(random.choice(self.of_speaker[clip.corpus, clip.speaker, clip.emotion]))
-            )
+            rows.append(int(random.choice(self.of_speaker[clip.corpus, clip.speaker, clip.label])))
         copies = [int(random.integers(self.copies)) for _ in rows]
         if sum(self.seconds[r, c] for r, c in zip(rows, copies, strict=True)) > self.max_seconds:
             rows, copies = rows[:1], copies[:1]
@@ -147,8 +145,8 @@ class Targets:
     @classmethod
     def of(cls, clips: Sequence[Clip], emotions: Sequence[str]) -> "Targets":
         """Class indices and derived attributes of each clip."""
-        classes = torch.tensor([emotions.index(clip.emotion) for clip in clips])
-        attributes = torch.tensor([derived_attributes(c.emotion, c.strong) for c in clips])
+        classes = torch.tensor([emotions.index(clip.label) for clip in clips])
+        attributes = torch.tensor([derived_attributes(c.label, c.strong) for c in clips])
         return cls(classes, attributes)
 
 
