@@ -1,32 +1,53 @@
 """Command line of the training package: `python -m training COMMAND CONFIG.yaml [key=value …]`."""
 
 import argparse
+import importlib
 import logging
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any, Final, NamedTuple
 
 from ser.errors import SerError
 
 
+class Command(NamedTuple):
+    """Where a command lives; modules are imported only when they are used."""
+
+    module: str
+    function: str
+    help: str
+
+
+COMMANDS: Final = {
+    "prepare": Command("training.prepare", "run", "read the corpora, write the manifest"),
+    "transcribe": Command("training.transcribe", "run", "write down speech without a transcript"),
+    "extract": Command("training.extract", "run", "run the frozen encoders once, keep the frames"),
+    "fit": Command("training.fit", "run", "train the fusion model on both tasks"),
+    "finetune": Command("training.fit", "run_finetune", "fine-tune each variant of the config"),
+    "ensemble": Command("training.ensemble", "run", "average the predictions of several models"),
+    "evaluate": Command("training.evaluate", "run", "figures, plots and report.md of a run"),
+    "submit": Command("training.submit", "run", "write the challenge's CSV files"),
+    "table1": Command("training.tables", "table1", "the grid over the weights of the two losses"),
+    "table2": Command("training.tables", "table2", "fine-tuning for task 1"),
+    "table3": Command("training.tables", "table3", "fine-tuning and ensemble for task 2"),
+    "embedded": Command("training.embedded.recipe", "make_bundle", "make the embedded bundle"),
+    "evaluate-embedded": Command(
+        "training.embedded.recipe", "evaluate_bundle", "measure the embedded bundle again"
+    ),
+}
+FAST_DEV_RUN: Final = ("fit", "finetune")
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m training", description=__doc__)
-    parser.add_argument(
-        "command",
-        choices=["embedded", "evaluate-embedded"],
-        help="make the embedded bundle, or measure it again",
-    )
-    parser.add_argument("config", type=Path, help="a file of training/configs")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")
-    options = parser.parse_args(arguments)
+    options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
+    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
     try:
-        from training.embedded.config import EmbeddedConfig
-        from training.embedded.recipe import evaluate_bundle, make_bundle
-
-        run = make_bundle if options.command == "embedded" else evaluate_bundle
-        run(EmbeddedConfig.read(options.config, options.overrides))
+        run, config = _prepared(options)
+        run(config, **({"fast_dev_run": True} if options.fast_dev_run else {}))
     except (SerError, FileNotFoundError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -34,6 +55,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("Stopped; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
+
+
+def _prepared(options: argparse.Namespace) -> tuple[Callable[..., None], Any]:
+    """The function to call and its settings."""
+    from training.config import Config
+    from training.embedded.config import EmbeddedConfig
+
+    if options.fast_dev_run and options.command not in FAST_DEV_RUN:
+        raise SerError(f"--fast-dev-run is for {' and '.join(FAST_DEV_RUN)}.")
+    command = COMMANDS[options.command]
+    kind = EmbeddedConfig if "embedded" in options.command else Config
+    config = kind.read(options.config, options.overrides)
+    warnings.filterwarnings("ignore", module="lightning")  # advice for programmers
+    return getattr(importlib.import_module(command.module), command.function), config
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(map(len, COMMANDS))
+    parser = argparse.ArgumentParser(
+        prog="python -m training",
+        description="Train and measure speech emotion models; see training/README.md.",
+        epilog="commands:\n"
+        + "\n".join(f"  {name:{width}}  {command.help}" for name, command in COMMANDS.items()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below")
+    parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="see training/configs")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")
+    parser.add_argument(
+        "--fast-dev-run", action="store_true", help="a few batches only, to see that all fits"
+    )
+    return parser
 
 
 if __name__ == "__main__":
