@@ -60,6 +60,20 @@ class Augmentation(Section):
     room_folder: Path | None = None  # impulse responses, relative to `data`; None: simulated
     rooms: Count = 50  # how many are simulated
 
+    @field_validator("speed", "snr_db", "gain_db")
+    @classmethod
+    def _ordered(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if limits[0] > limits[1]:
+            raise ValueError("the lower limit comes first")
+        return limits
+
+    @field_validator("speed")
+    @classmethod
+    def _possible(cls, limits: tuple[float, float]) -> tuple[float, float]:
+        if not 0.5 <= limits[0] <= limits[1] <= 2:
+            raise ValueError("speeds are factors between 0.5 and 2")
+        return limits
+
 
 class Features(Section):
     """What `extract` computes once and keeps on disk."""
@@ -72,6 +86,7 @@ class Features(Section):
     batch_size: Count = 8
     max_seconds: Annotated[float, Field(ge=1, le=30)] = 30.0  # what is longer is cut there
     augmentation: Augmentation = Augmentation()
+    verify: bool = True  # `extract` reads what is there and compares checksums; false: sizes
 
 
 class Fusion(Section):

@@ -12,11 +12,18 @@ from tqdm import tqdm
 from ser.audio import Waveform, load_audio
 from ser.errors import AudioError
 from ser.speech import cut_windows, detect_speech
-from training.augment import Augmentation, Augmenter, simulate_rooms
+from training.augment import Augmenter, recorded_noise, simulate_rooms
+from training.config import Augmentation
 from training.corpora import Clip
 from training.corpora.base import audio_files
 
 ROOMS = 60
+AUGMENTATION = Augmentation(
+    speed=(0.88, 1.15),
+    room_probability=0.35,
+    noise_probability=0.6,
+    telephone_probability=0.15,
+)
 NOISE_TEST_FOLD = "5-"  # ESC-10 clips of this fold never train, so that they can test
 
 
@@ -55,14 +62,16 @@ def build_store(
     ids = folder / "ids.json"
     if not index.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        augmenter = Augmenter(Augmentation(), load_noises(esc10), simulate_rooms(ROOMS, seed), seed)
+        noises, random = load_noises(esc10), np.random.default_rng(seed)
+        noise = recorded_noise(len(noises), noises.__getitem__)
+        augmenter = Augmenter(AUGMENTATION, noise, simulate_rooms(ROOMS, seed))
         spans = np.zeros((len(clips), copies, 2), dtype=np.int64)
         position = 0
         with data.open("wb") as file:
             for row, clip in enumerate(tqdm(clips, desc="decode and augment", mininterval=10)):
                 clean = speech_of(clip.path, max_seconds).samples
                 for copy in range(copies):
-                    changed = clean if copy == 0 else augmenter(clean)
+                    changed = clean if copy == 0 else augmenter(clean, random)
                     file.write(np.int16(np.clip(changed * 32768.0, -32768, 32767)).tobytes())
                     spans[row, copy] = position, position + len(changed)
                     position += len(changed)
