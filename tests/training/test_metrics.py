@@ -2,11 +2,16 @@
 
 import numpy as np
 import pytest
+import torch
+from torchmetrics.classification import MulticlassF1Score
+from torchmetrics.functional.regression import concordance_corrcoef
 
 from training.metrics import (
+    calibration_floor,
     concordance,
     confusion_matrix,
     expected_calibration_error,
+    f1_scores,
     interval_by_speaker,
     macro_f1,
     recalls,
@@ -74,3 +79,45 @@ def test_the_interval_draws_whole_speakers() -> None:
     hits = np.array([1.0] * 50 + [0.0] * 50)
     low, high = interval_by_speaker(["a"] * 50 + ["b"] * 50, lambda rows: float(hits[rows].mean()))
     assert (low, high) == (0.0, 1.0)
+
+
+def test_macro_f1_is_that_of_torchmetrics_where_classes_are_absent() -> None:
+    random = np.random.default_rng(2)
+    truth, guess = random.integers(0, 4, 200), random.integers(1, 6, 200)
+    theirs = MulticlassF1Score(num_classes=7, average="macro")
+    expected = float(theirs(torch.from_numpy(guess), torch.from_numpy(truth)))
+    assert macro_f1(truth, guess, 7) == pytest.approx(expected)
+
+
+def test_f1_of_a_class_nobody_names_is_no_number_and_of_one_only_guessed_is_zero() -> None:
+    f1 = f1_scores(np.array([1, 0, 0]), np.array([2, 0, 0]), np.array([1, 1, 0]))
+    assert f1[:2].tolist() == pytest.approx([2 / 3, 0])
+    assert np.isnan(f1[2])
+
+
+def test_concordance_is_that_of_torchmetrics_for_many_samples() -> None:
+    """Theirs takes sample variances, which differ by 1 / N."""
+    random = np.random.default_rng(3)
+    truth = random.normal(4, 1, 100_000)
+    guess = 0.5 * truth + random.normal(2, 0.3, 100_000)
+    theirs = concordance_corrcoef(torch.from_numpy(guess), torch.from_numpy(truth))
+    assert concordance(truth, guess) == pytest.approx(float(theirs), abs=1e-4)
+
+
+def test_concordance_of_a_constant_prediction_that_rounds_is_zero() -> None:
+    truth = np.random.default_rng(4).normal(4, 1, 1001)
+    assert concordance(truth, np.full(1001, 4.1)) == 0
+
+
+def test_the_calibration_floor_is_what_calibrated_models_reach() -> None:
+    """Larger sets have a lower floor, and a calibrated model of that size lies about there."""
+    random = np.random.default_rng(5)
+    first = random.uniform(0.5, 1, 3000)
+    probabilities = np.stack([first, 1 - first], axis=1)
+    errors = [
+        expected_calibration_error(probabilities, (random.uniform(size=3000) > first).astype(int))
+        for _ in range(100)
+    ]
+    floor = calibration_floor(probabilities)
+    assert floor == pytest.approx(np.mean(errors), rel=0.1)
+    assert calibration_floor(probabilities[:300]) > 2 * floor
