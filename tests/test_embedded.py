@@ -52,7 +52,9 @@ def test_the_stored_figures_are_what_the_weights_give(
     recognizer: Recognizer, held_out: dict[str, dict[str, float]], data_dir: Path
 ) -> None:
     """RAVDESS' held-out actors measured again: the same UAR, and better than chance."""
-    clips = [c for c in read_ravdess(data_dir / "ravdess") if c.speaker in HELD_OUT["ravdess"]]
+    clips = [
+        c for c in read_ravdess(data_dir / "ravdess").clips if c.speaker in HELD_OUT["ravdess"]
+    ]
     measured = ask(recognizer, clips).measures(recognizer.bundle.config.fusion.emotions)
     assert measured["uar"] == pytest.approx(held_out["ravdess"]["uar"], abs=0.01)
     assert measured["uar_interval_95"][0] > 1.5 / 8
@@ -60,7 +62,7 @@ def test_the_stored_figures_are_what_the_weights_give(
 
 def test_words_move_the_answer_of_a_neutral_voice(recognizer: Recognizer, data_dir: Path) -> None:
     clips = [
-        c for c in read_ravdess(data_dir / "ravdess")
+        c for c in read_ravdess(data_dir / "ravdess").clips
         if c.speaker in HELD_OUT["ravdess"] and c.emotion == "neutral"
     ]  # fmt: skip
     happy, bad = (

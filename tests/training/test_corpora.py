@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from training.corpora import (
+    Reading,
     read_emobank,
     read_goemotions,
     read_iesc,
@@ -22,12 +23,18 @@ def touch(*paths: Path) -> None:
         path.touch()
 
 
+def told(reading: Reading) -> dict[str, str]:
+    return {left.name: left.reason for left in reading.left_out}
+
+
 def test_ravdess_reads_its_file_names_and_leaves_out_song(tmp_path: Path) -> None:
     touch(
         tmp_path / "Actor_12" / "03-01-06-02-01-01-12.wav",
         tmp_path / "Actor_12" / "03-02-06-02-01-01-12.wav",
     )
-    (clip,) = read_ravdess(tmp_path)
+    reading = read_ravdess(tmp_path)
+    (clip,) = reading.clips
+    assert told(reading) == {"03-02-06-02-01-01-12.wav": "song, not speech"}
     assert (clip.emotion, clip.strong, clip.speaker) == ("fear", True, "12")
     assert clip.text == "Kids are talking by the door"
 
@@ -40,7 +47,9 @@ def test_nemo_finds_files_of_another_ending_and_leaves_out_missing_ones(tmp_path
         "EB0_anger_2.wav\tanger\tNie.\tnie\tEB0\tfemale\t27\n",
         encoding="utf-8",
     )
-    (clip,) = read_nemo(tmp_path)
+    reading = read_nemo(tmp_path)
+    (clip,) = reading.clips
+    assert told(reading) == {"EB0_anger_2.wav": "no audio file"}
     assert (clip.emotion, clip.speaker, clip.language) == ("angry", "EB0", "pl")
 
 
@@ -55,7 +64,14 @@ def test_iesc_leaves_out_what_has_no_speech_no_emotion_or_two_labels(tmp_path: P
         house / f"unknown-scream-fearful-5-{UNKNOWN}.wav",
         road / f"unknown-scream-fearful-5-{UNKNOWN}.wav",
     )
-    clips = {clip.emotion: clip for clip in read_iesc(tmp_path)}
+    reading = read_iesc(tmp_path)
+    clips = {clip.emotion: clip for clip in reading.clips}
+    assert Counter(told(reading).values()) == {
+        "no speech": 1,
+        "no emotion": 1,
+        "stored twice": 1,
+        "stored twice, with two emotions": 2,
+    }
     assert set(clips) == {"neutral", "fear"}
     assert clips["neutral"].text == "help"
     assert (clips["fear"].speaker, clips["fear"].text) == ("unknown", None)
@@ -84,8 +100,8 @@ def test_a_folder_that_is_not_the_corpus_is_named(tmp_path: Path) -> None:
 
 
 def test_the_real_corpora_have_their_known_sizes(data_dir: Path) -> None:
-    ravdess, nemo = read_ravdess(data_dir / "ravdess"), read_nemo(data_dir / "nemo")
-    iesc = read_iesc(data_dir / "iesc")
+    ravdess = read_ravdess(data_dir / "ravdess").clips
+    nemo, iesc = read_nemo(data_dir / "nemo").clips, read_iesc(data_dir / "iesc").clips
     assert Counter(c.emotion for c in ravdess)["neutral"] == 80
     assert len(ravdess) == 1200
     assert (len(nemo), len({c.speaker for c in nemo})) == (4225, 8)

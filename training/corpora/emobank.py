@@ -3,8 +3,7 @@
 import csv
 from pathlib import Path
 
-from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN
-from training.corpora.base import Line
+from training.corpora.base import Line, rescaled
 
 RATING_MIN, RATING_MAX = 1.0, 5.0
 
@@ -23,5 +22,4 @@ def read_emobank(root: Path) -> list[Line]:
 
 
 def _rescale(rating: str) -> float:
-    share = (float(rating) - RATING_MIN) / (RATING_MAX - RATING_MIN)
-    return ATTRIBUTE_MIN + share * (ATTRIBUTE_MAX - ATTRIBUTE_MIN)
+    return rescaled(float(rating), RATING_MIN, RATING_MAX)

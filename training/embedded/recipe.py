@@ -75,9 +75,9 @@ class Recipe:
         """All labelled speech."""
         data = self.config.data
         return [
-            *read_ravdess(data / "ravdess"),
-            *read_nemo(data / "nemo"),
-            *read_iesc(data / "iesc"),
+            *read_ravdess(data / "ravdess").clips,
+            *read_nemo(data / "nemo").clips,
+            *read_iesc(data / "iesc").clips,
         ]
 
     @cached_property
