@@ -1,17 +1,15 @@
 """Batches of cached encoder frames: which rows an epoch draws, and what a batch holds."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import lightning
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from torch.utils.data import DataLoader, Dataset, Sampler
 
-from ser.encoders.base import length_mask
 from ser.fusion import EncoderOutput
 from ser.labels import ENCODERS
 from training.config import Stage
@@ -23,8 +21,8 @@ class Frames(Protocol):
 
     widths: dict[str, int]
 
-    def frames(self, encoder: str, row: int, copy: int) -> Tensor:
-        """Frames [T, D] of one copy, or [T, L, D] for several layers, in the stored type."""
+    def padded(self, encoder: str, rows: Sequence[int], copies: Sequence[int]) -> EncoderOutput:
+        """Frames [B, T, D] of several clips, or [B, T, L, D], in the stored type."""
         ...
 
     def copies(self, row: int) -> int:
@@ -81,19 +79,19 @@ class DrawnBatches(Dataset[Batch]):
     def __getitem__(self, draws: Sequence[Draw]) -> Batch:  # type: ignore[override]
         """Load, drop what the stage drops, pad."""
         changes = [self._changes(draw) for draw in draws]
-        rows = np.array([draw.row for draw in draws])
-        encoded = {
-            name: stack_frames(
-                [
-                    self.cache.frames(name, draw.row, draw.copy)[: 0 if absent == name else None]
-                    for draw, (absent, _) in zip(draws, changes, strict=True)
-                ]
-            )
-            for name in ENCODERS
-        }
-        classes = np.stack([target for _, target in changes]).astype(np.float32)
-        attributes = torch.from_numpy(self.truth.attributes[rows])
-        return Batch(encoded, torch.from_numpy(classes), attributes, torch.from_numpy(rows))
+        rows = [draw.row for draw in draws]
+        copies = [draw.copy for draw in draws]
+        encoded = {}
+        for name in ENCODERS:
+            output = self.cache.padded(name, rows, copies)
+            there = torch.tensor([absent != name for absent, _ in changes])
+            encoded[name] = replace(output, mask=output.mask & there.unsqueeze(1))
+        return Batch(
+            encoded,
+            torch.from_numpy(np.stack([target for _, target in changes]).astype(np.float32)),
+            torch.from_numpy(self.truth.attributes[rows]),
+            torch.tensor(rows),
+        )
 
     def _changes(self, draw: Draw) -> tuple[str | None, np.ndarray]:
         """The encoder that this example lacks, if any, and its class target [C]."""
@@ -109,15 +107,6 @@ class DrawnBatches(Dataset[Batch]):
             kept = fewer_annotators(votes, self.stage.annotation_dropout, random)
             target = kept / kept.sum()
         return absent, target
-
-
-def stack_frames(frames: Sequence[Tensor]) -> EncoderOutput:
-    """Pad sequences [T_i, …] to one batch [B, T, …] of the same type, with the mask [B, T]."""
-    lengths = torch.tensor([len(item) for item in frames])
-    hidden = pad_sequence(list(frames), batch_first=True)
-    if hidden.shape[1] == 0:  # nobody has a frame: one masked frame keeps the shapes usable
-        hidden = hidden.new_zeros(len(frames), 1, *hidden.shape[2:])
-    return EncoderOutput(hidden, length_mask(lengths, hidden.shape[1]), None)
 
 
 @dataclass(frozen=True)

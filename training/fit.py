@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -52,17 +53,20 @@ def run_stages(config: Config, stages: Mapping[str, Stage], fast_dev_run: bool =
     from training.cache import FeatureCache
 
     frame = manifest.load(config)
-    train_stages(config, stages, frame, FeatureCache.open(config, frame), fast_dev_run)
+    train_stages(config, stages, frame, partial(FeatureCache.open, config), fast_dev_run)
 
 
 def train_stages(
     config: Config,
     stages: Mapping[str, Stage],
     frame: pd.DataFrame,
-    cache: Frames,
+    open_cache: Callable[[pd.DataFrame], Frames],
     fast_dev_run: bool = False,
 ) -> None:
-    """Train what is not done yet, in every fold; all is checked before anything is trained."""
+    """Train what is not done yet, in every fold; all is checked before anything is trained.
+
+    `open_cache` gives the features of the rows of a frame, the copies of its training rows too.
+    """
     homes = {config.run: frame}
     if config.folds is not None:
         count = config.folds.count
@@ -70,6 +74,7 @@ def train_stages(
     runs = [
         StageRun(config, name, stage, home, split, cache)
         for home, split in homes.items()
+        for cache in [open_cache(split)]
         for name, stage in stages.items()
     ]
     for stage_run in runs:

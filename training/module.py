@@ -94,7 +94,7 @@ class FusionTraining(lightning.LightningModule):
         """
         if self.trainer.world_size == 1:
             return part
-        gathered = self.all_gather(part, sync_grads=part.requires_grad)
+        gathered = self.trainer.strategy.all_gather(part, sync_grads=part.requires_grad)
         return gathered.transpose(0, 1).flatten(0, 1)
 
     def on_validation_epoch_start(self) -> None:

@@ -108,16 +108,11 @@ class StageRun:
         if self.stage.start is not None:
             return narrowed(self._start().model, self.classes)
         sizes = self.config.fusion.model_dump()
-        layers = self.config.features.layers
+        if layers := self.config.features.layers:
+            sizes["layers"] = {name: len(layers.get(name, (-1,))) for name in ENCODERS}
+        widths = {name: self.cache.widths[name] for name in ENCODERS}
         torch.manual_seed(self.config.seed)
-        return FusionModel(
-            FusionConfig(
-                encoder_widths={name: self.cache.widths[name] for name in ENCODERS},
-                emotions=self.classes,
-                **({"layers": {n: len(layers.get(n, (-1,))) for n in ENCODERS}} if layers else {}),
-                **sizes,
-            )
-        )
+        return FusionModel(FusionConfig(encoder_widths=widths, emotions=self.classes, **sizes))
 
     def _start(self) -> Bundle:
         """SerError where it is missing, or made for other encoders or classes."""
