@@ -147,13 +147,26 @@ class Folds(Section):
 
 
 class Ensemble(Section):
-    """Which predictions are averaged: PATHs are STAGE/MEASURE, or CSV files of anyone's."""
+    """Which predictions are averaged, for each attribute and for the classes.
+
+    A member is a checkpoint below the run (`fit/ccc`, `attentive/finetune/sigma3/ccc`), `best:3`
+    for the three best fine-tuned ones on the development set, or somebody's CSV file in `data`
+    (`baseline.csv`, or `baseline_{split}.csv` for one per split).
+    """
 
     arousal: tuple[str, ...] = ()
     valence: tuple[str, ...] = ()
     dominance: tuple[str, ...] = ()
     emotions: tuple[str, ...] = ()
     vote: Literal["mean", "majority"] = "mean"
+
+
+class Submit(Section):
+    """What the challenge gets."""
+
+    split: Literal["dev", "test", "test1", "test2", "test3"] = "test3"
+    predictions: str | None = None  # STAGE/MEASURE; the ensemble, or the only one, if not named
+    files: Path | None = None  # names to predict, relative to `data`; all of the split if None
 
 
 class Config(Section):
@@ -177,6 +190,7 @@ class Config(Section):
     fit: Stage = Stage()
     finetune: dict[str, Stage] = {}
     ensemble: Ensemble = Ensemble()
+    submit: Submit = Submit()
     calibrate: bool = True  # fit the temperature on the development set
     accelerator: Literal["auto", "cpu", "gpu", "mps"] = "auto"
     devices: Count = 1  # per machine; Lightning or torchrun starts one process for each
