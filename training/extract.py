@@ -55,13 +55,7 @@ def run(config: Config) -> None:
     if not left:
         _say(fabric, f"All frames are in {config.feature_folder}: {_count(jobs)} shards.")
         return
-    bank = EncoderBank.load(
-        config.encoders,
-        config.whisper_context,
-        fabric.device,
-        choose_dtype(fabric.device, config.features.precision),
-        config.encoder_root,
-    )
+    bank = load_bank(config, fabric.device)
     sizes = [job_bytes(job, config, frame, bank) for job in left]
     _together(fabric, _disk_fault(fabric, config, jobs, left, sum(sizes)))
     own = slice(fabric.global_rank, None, fabric.world_size)
@@ -93,6 +87,17 @@ def launch(config: Config) -> lightning.Fabric:
             f"launcher: {error}"
         ) from error
     return fabric
+
+
+def load_bank(config: Config, device: torch.device) -> EncoderBank:
+    """The encoders as the configuration wants them for the cache."""
+    return EncoderBank.load(
+        config.encoders,
+        config.whisper_context,
+        device,
+        choose_dtype(device, config.features.precision),
+        config.encoder_root,
+    )
 
 
 def _left(fabric: lightning.Fabric, jobs: Sequence[Job], config: Config) -> list[Job]:

@@ -1,10 +1,9 @@
 """A small corpus with tiny encoders and a configuration, for tests of the feature cache."""
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-
-import hashlib
 
 import numpy as np
 import pandas as pd
@@ -42,7 +41,7 @@ def save_corpus(data: Path) -> pd.DataFrame:
                 "path": path.name,
                 "corpus": "first" if number < 6 else "second",
                 "split": split,
-                "speaker": f"small/{split}",
+                "speaker": f"{'first' if number < 6 else 'second'}/{split}",
                 "language": "en",
                 "transcript": TEXTS[number % len(TEXTS)],
                 "emotion": "happy",
@@ -64,6 +63,7 @@ def write_config(folder: Path, encoders: Path, **features: Any) -> Path:
         "encoder_root": str(encoders),
         "whisper_context": "real_frames",
         "accelerator": "cpu",
+        "classes": ["happy"],
         "features": {"clips_per_shard": 4, "batch_size": 2, "copies": 1, **features},
     }
     path = folder / "config.yaml"
