@@ -18,13 +18,13 @@ from torch import Tensor
 from ser.encoders.base import pad_frames
 from ser.fusion import EncoderOutput
 from ser.labels import ATTRIBUTES
+from tests.tiny import WIDTHS
 from training.config import Config
 from training.fit import train_stages
 from training.manifest import SCHEMA, VOTES
 from training.stage import FINETUNE, FIT
 
 CLASSES = ("angry", "sad", "happy", "other")
-WIDTHS = {"whisper": 6, "wavlm": 5, "roberta": 4}
 SPEAKERS, CLIPS = 12, 8  # clips per speaker
 COPIES = 2
 
@@ -97,8 +97,8 @@ def world_config(work: Path, overrides: Sequence[str] = ()) -> Config:
         "work": str(work), "name": "run", "classes": list(CLASSES), "accelerator": "cpu",
         "workers": 0, "transcriber": "pocketsphinx", "features": {"copies": COPIES - 1},
         "fusion": {"attention_width": 4, "projection_width": 12, "lstm_width": 16},
-        "fit": {"epochs": 4, "samples_per_epoch": 64, "batch_size": 16, "rate": 1e-2,
-                "warmup_epochs": 1},
+        "fit": {"epochs": 6, "samples_per_epoch": 128, "batch_size": 16, "rate": 2e-2,
+                "warmup_epochs": 1, "alpha": 0.5},
         "finetune": {
             "task1": {"start": "fit/macro_f1", "epochs": 2, "samples_per_epoch": 32,
                       "batch_size": 16, "rate": 1e-4, "warmup_epochs": 0, "alpha": 0.0,

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.config import Stage
+from training.config import GaussianPenalty, Stage
 from training.losses import (
     Losses,
     balanced_weights,
@@ -155,7 +155,7 @@ def test_a_stage_chooses_its_losses_and_their_weights() -> None:
     logits, truth = random_logits(3), torch.tensor([[2.0, 3.0, 4.0], [5.0, 1.0, 2.0]])
     predicted = torch.tensor([[3.0, 3.0, 3.0], [4.0, 2.0, 2.0]])
     aims = torch.eye(3).double()
-    stage = Stage(alpha=0.25, beta=0.75, gaussian={"sigma": 5.0}, label_smoothing=0.1)
+    stage = Stage(alpha=0.25, beta=0.75, gaussian=GaussianPenalty(sigma=5.0), label_smoothing=0.1)
     losses = Losses.of(stage, CLASSES, targets)
     classes, attributes = losses.classes(logits, aims), losses.attributes(predicted, truth)
     torch.testing.assert_close(classes, cross_entropy(logits, aims, torch.ones(3), 0.1))
