@@ -75,7 +75,7 @@ class Scores:
     rated: int  # of them, how many count for the attributes
     groups: int  # speakers; each recording of an unknown speaker is one
     measures: dict[str, Measure] = field(default_factory=dict)  # what the split has labels for
-    ece_floor: float | None = None  # mean ECE of a perfectly calibrated model of this confidence
+    ece_floor: float | None = None  # mean ECE of a calibrated model of this confidence
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; a class that does not occur has null."""
@@ -127,7 +127,7 @@ def score(predictions: Predictions, draws: int = DRAWS, seed: int = 0) -> Scores
         rated=len(rated),
         groups=len(np.unique(groups)),
         measures=measures,
-        ece_floor=calibration_floor(view.probabilities) if len(view.rows) else None,
+        ece_floor=calibration_floor(view.probabilities) if draws and len(view.rows) else None,
     )
 
 
