@@ -130,6 +130,16 @@ def test_a_padded_batch_is_the_frames_with_their_mask(config: Config, frame: pd.
     assert cache.padded("wavlm", rows, copies).step_s == 0.02
 
 
+def test_a_batch_in_use_is_never_written_over(config: Config, frame: pd.DataFrame) -> None:
+    cache = FeatureCache.open(config, frame)
+    held = [cache.padded("wavlm", [row], [0]).hidden[:, 3:] for row in (1, 4, 0)]  # views count
+    gone = {cache.padded("wavlm", [1, 4], [0, 0]).hidden.data_ptr() for _ in range(4)}
+    assert len(gone) == 1  # the same memory each time
+    for row, part in zip((1, 4, 0), held, strict=True):
+        assert torch.equal(part[0], cache.frames("wavlm", row, 0)[3:])
+    assert not gone & {part.untyped_storage().data_ptr() for part in held}
+
+
 def test_worker_processes_get_no_bytes(config: Config, frame: pd.DataFrame) -> None:
     cache = FeatureCache.open(config, frame)
     expected = cache.frames("whisper", 1, 1)
