@@ -13,7 +13,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 
-from ser.encoders import WHISPER_CONTEXTS, EncoderSpec
+from ser.encoders import LAST_LAYER, WHISPER_CONTEXTS, EncoderSpec
 from ser.errors import BundleError, SerError
 from ser.fusion import FusionConfig, FusionModel
 from ser.hub import local_folder
@@ -32,6 +32,9 @@ class BundleConfig:
     name: str
     encoders: dict[str, EncoderSpec]  # Hub names, or folders relative to the bundle
     fusion: FusionConfig
+    layers: dict[str, tuple[int, ...]] = field(  # which hidden states of each encoder are read
+        default_factory=lambda: dict.fromkeys(ENCODERS, LAST_LAYER)
+    )
     whisper_context: str = "padded_30s"
     transcriber: str = "openai/whisper-base"
     text_languages: tuple[str, ...] = ("en",)  # what the text encoder understands
@@ -45,6 +48,10 @@ class BundleConfig:
             f"format must be {FORMAT}, not {self.format!r}": self.format == FORMAT,
             f"attributes must be {ATTRIBUTES}": self.attributes == ATTRIBUTES,
             f"encoders must be {ENCODERS}": tuple(self.encoders) == ENCODERS,
+            f"layers must be whole numbers for {ENCODERS}": tuple(self.layers) == ENCODERS
+            and all(type(index) is int for indexes in self.layers.values() for index in indexes),
+            "layers must be as many as fusion.layers says": self.fusion.layers
+            == {name: len(indexes) for name, indexes in self.layers.items()},
             f"whisper_context must be one of {WHISPER_CONTEXTS}": self.whisper_context
             in WHISPER_CONTEXTS,
             "name must be a text": bool(self.name) and isinstance(self.name, str),
@@ -81,6 +88,7 @@ class BundleConfig:
                 **{
                     **values,
                     "fusion": FusionConfig(**{**fusion, "emotions": tuple(fusion["emotions"])}),
+                    "layers": {k: tuple(v) for k, v in values["layers"].items()},
                     "encoders": {k: EncoderSpec(**v) for k, v in values["encoders"].items()},
                     "text_languages": tuple(values["text_languages"]),
                     "attributes": tuple(values["attributes"]),

@@ -17,7 +17,7 @@ from ser.pooling import POOLINGS
 class EncoderOutput:
     """Frames or tokens of one encoder for a batch, with the mask that says which are real."""
 
-    hidden: Tensor  # [B, T, D]
+    hidden: Tensor  # [B, T, D], or [B, T, L, D] of L > 1 layers
     mask: Tensor  # [B, T] bool, true where real
     step_s: float | None = None  # seconds from frame to frame; None for tokens
 
@@ -43,6 +43,7 @@ class FusionConfig:
     encoder_widths: dict[str, int] = field(
         default_factory=lambda: {"whisper": 1280, "wavlm": 1024, "roberta": 1024}
     )
+    layers: dict[str, int] = field(default_factory=lambda: dict.fromkeys(ENCODERS, 1))
     emotions: tuple[str, ...] = EMOTIONS[:9]
     pooling: str = "attentive_statistics"
     attention_width: int = 128
@@ -53,31 +54,51 @@ class FusionConfig:
     def __post_init__(self) -> None:
         if tuple(self.encoder_widths) != ENCODERS:
             raise ValueError(f"encoder_widths must name {ENCODERS} in this order")
+        if tuple(self.layers) != ENCODERS:
+            raise ValueError(f"layers must name {ENCODERS} in this order")
         if unknown := [name for name in self.emotions if name not in EMOTIONS]:
             raise ValueError(f"unknown emotion classes {unknown}; known are {EMOTIONS}")
         if not self.emotions or len(set(self.emotions)) < len(self.emotions):
             raise ValueError(f"emotion classes must be given once each, not {self.emotions}")
         sizes = (self.attention_width, self.projection_width, self.lstm_width, self.lstm_layers)
-        if not all(
-            type(size) is int and size > 0 for size in (*sizes, *self.encoder_widths.values())
-        ):
+        each = (*self.encoder_widths.values(), *self.layers.values())
+        if not all(type(size) is int and size > 0 for size in (*sizes, *each)):
             raise ValueError("sizes of the fusion model must be whole numbers above 0")
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling must be one of {tuple(POOLINGS)}, not {self.pooling!r}")
 
 
-class EncoderHead(nn.Module):
-    """One encoder's way into the fusion: pooling, projection, layer normalisation."""
+class LayerMix(nn.Module):
+    """Mean of several layers of an encoder by learned weights (Peters et al., NAACL 2018)."""
 
-    def __init__(self, width: int, config: FusionConfig) -> None:
+    def __init__(self, layers: int) -> None:
         super().__init__()
+        self.scores = nn.Parameter(torch.zeros(layers))
+
+    @property
+    def weights(self) -> Tensor:
+        """[L], sums to 1; equal before training."""
+        return torch.softmax(self.scores, dim=0)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[B, T, L, D] to [B, T, D]."""
+        return torch.einsum("l,btld->btd", self.weights, hidden)
+
+
+class EncoderHead(nn.Module):
+    """One encoder's way into the fusion: layers mixed, pooling, projection, normalisation."""
+
+    def __init__(self, width: int, layers: int, config: FusionConfig) -> None:
+        super().__init__()
+        self.mix = LayerMix(layers) if layers > 1 else None
         self.pooling = POOLINGS[config.pooling](width, config.attention_width)
         self.projection = nn.Linear(width * self.pooling.width_factor, config.projection_width)
         self.norm = nn.LayerNorm(config.projection_width)
 
     def forward(self, output: EncoderOutput) -> tuple[Tensor, Tensor]:
         """Returns the embedding [B, P] and the attention weights [B, T]."""
-        pooled, weights = self.pooling(output.hidden, output.mask)
+        hidden = output.hidden if self.mix is None else self.mix(output.hidden)
+        pooled, weights = self.pooling(hidden, output.mask)
         return self.norm(self.projection(pooled)), weights
 
 
@@ -90,7 +111,10 @@ class FusionModel(nn.Module):
         super().__init__()
         self.config = config
         self.heads = nn.ModuleDict(
-            {name: EncoderHead(width, config) for name, width in config.encoder_widths.items()}
+            {
+                name: EncoderHead(width, config.layers[name], config)
+                for name, width in config.encoder_widths.items()
+            }
         )
         self.lstm = nn.LSTM(
             config.projection_width, config.lstm_width, config.lstm_layers, batch_first=True

@@ -95,6 +95,7 @@ class Recognizer:
             place,
             choose_dtype(place, dtype),
             loaded.folder,
+            config.layers,
         )
         if encoders.widths != (widths := config.fusion.encoder_widths):
             raise BundleError(
@@ -194,7 +195,7 @@ class Recognizer:
             isinstance(self.transcriber, WhisperTranscriber)
             and generator is not None
             and self.transcriber.model is generator
-            and self.encoders.whisper.context == "padded_30s"
+            and self.encoders.whisper.feeds_decoder
         )
 
     def _encode(

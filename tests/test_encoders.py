@@ -14,7 +14,14 @@ from transformers import (
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from ser.audio import Waveform
-from ser.encoders import RobertaBranch, WavlmBranch, WhisperBranch, choose_dtype
+from ser.encoders import (
+    EncoderBank,
+    EncoderSpec,
+    RobertaBranch,
+    WavlmBranch,
+    WhisperBranch,
+    choose_dtype,
+)
 from ser.errors import EncoderError
 from tests.tiny import save_roberta, save_wavlm, save_whisper_encoder
 
@@ -143,6 +150,84 @@ def test_long_text_is_cut_into_pieces_and_none_of_it_dropped(roberta: RobertaBra
     assert output.mask.sum() == len(plain) + 2 * pieces
     covered = {i for token in roberta.tokens(text) for i in range(token.start, token.end)}
     assert covered >= {i for i, character in enumerate(text) if character != " "}
+
+
+@pytest.mark.parametrize("norm", ["layer", "group"])
+def test_wavlm_s_layers_are_transformers_own_and_the_last_is_its_output(
+    norm: str, tmp_path: Path
+) -> None:
+    save_wavlm(tmp_path, norm)
+    branch = WavlmBranch.load(tmp_path, CPU, torch.float32, layers=(1, -1, 0))
+    model = WavLMModel.from_pretrained(tmp_path).eval()
+    samples = torch.from_numpy(CLIPS[1].samples)
+    values = (samples - samples.mean()) / torch.sqrt(samples.var(unbiased=False) + 1e-7)
+    with torch.inference_mode():
+        truth = model(values[None], output_hidden_states=True)
+    states = [truth.hidden_states[1], truth.last_hidden_state, truth.hidden_states[0]]
+    output = branch.encode(CLIPS[1:2])
+    torch.testing.assert_close(output.hidden, torch.stack(states, dim=2), atol=1e-4, rtol=0)
+    assert_batch_equals_alone(branch)
+
+
+@pytest.mark.parametrize("context", ["real_frames", "padded_30s"])
+def test_whisper_s_layers_are_transformers_own(whisper_folder: Path, context: str) -> None:
+    """30 s of sound have no padding, so both contexts must be transformers' own hidden states."""
+    clip = noise(30.0)
+    branch = WhisperBranch.load(whisper_folder, context, CPU, torch.float32, layers=(0, 2, -2))
+    encoder = WhisperEncoder.from_pretrained(whisper_folder).eval()
+    with torch.inference_mode():
+        truth = encoder(branch.log_mel(clip)[None], output_hidden_states=True)
+    states = [truth.hidden_states[0], truth.last_hidden_state, truth.hidden_states[1]]
+    output = branch.encode([clip])
+    torch.testing.assert_close(output.hidden, torch.stack(states, dim=2), atol=1e-4, rtol=0)
+    assert_batch_equals_alone(branch)
+    assert not branch.feeds_decoder
+
+
+def test_roberta_s_layers_are_transformers_own(roberta: RobertaBranch, tmp_path: Path) -> None:
+    branch = RobertaBranch.load(save_roberta(tmp_path), CPU, torch.float32, layers=(-1, 0))
+    texts = ["kids are talking", "i hate this door by the door", ""]
+    output = branch.encode(texts)
+    assert output.mask.sum(dim=1).tolist() == roberta.encode(texts).mask.sum(dim=1).tolist()
+    for row, text in enumerate(texts[:2]):
+        ids = branch.tokenizer(text, add_special_tokens=False)["input_ids"]
+        with torch.inference_mode():
+            truth = branch.model(torch.tensor([[0, *ids, 2]]), output_hidden_states=True)
+        states = torch.stack([truth.last_hidden_state[0], truth.hidden_states[0][0]], dim=1)
+        torch.testing.assert_close(output.hidden[row][output.mask[row]], states, atol=1e-4, rtol=0)
+    assert branch.encode([""]).hidden.shape == (1, 1, 2, 32)
+
+
+@pytest.mark.parametrize(
+    ("layers", "sentence"),
+    [
+        ((3,), "wavlm has no layer 3: this checkpoint has 0 to 2"),
+        ((-1, -4), "wavlm has no layer -4"),
+        ((2, -1), "wavlm names a layer twice"),
+        ((), "empty list of layers"),
+    ],
+)
+def test_layers_that_are_not_there_are_refused(
+    wavlm_folder: Path, layers: tuple[int, ...], sentence: str
+) -> None:
+    with pytest.raises(EncoderError, match=sentence):
+        WavlmBranch.load(wavlm_folder, CPU, torch.float32, layers=layers)
+
+
+def test_a_bank_gives_the_last_layer_of_encoders_that_are_not_named(
+    whisper_folder: Path, wavlm_folder: Path, tmp_path: Path
+) -> None:
+    folders = {"whisper": whisper_folder, "wavlm": wavlm_folder, "roberta": save_roberta(tmp_path)}
+    bank = EncoderBank.load(
+        {name: EncoderSpec(str(folder)) for name, folder in folders.items()},
+        "real_frames",
+        CPU,
+        torch.float32,
+        layers={"wavlm": (0, 1)},
+    )
+    assert bank.wavlm.encode(CLIPS[:1]).hidden.shape[2:] == (2, 24)
+    assert bank.whisper.encode(CLIPS[:1]).hidden.shape[2:] == (16,)
+    assert bank.roberta.encode(["door"]).hidden.shape[2:] == (32,)
 
 
 def test_a_missing_weight_is_an_error_never_random(wavlm_folder: Path, tmp_path: Path) -> None:

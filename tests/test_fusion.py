@@ -1,8 +1,10 @@
 """The fusion model: sizes, masks, ranges, absent branches."""
 
+from dataclasses import replace
+
 import torch
 
-from ser.fusion import EncoderOutput, FusionConfig, FusionModel
+from ser.fusion import EncoderOutput, FusionConfig, FusionModel, LayerMix
 from ser.labels import ENCODERS
 from tests.tiny import WIDTHS, new_fusion
 
@@ -115,3 +117,51 @@ def test_leaving_one_out_replaces_only_its_embedding() -> None:
         torch.testing.assert_close(
             copies[index][:, index], model.embedding_means[index].expand(2, -1)
         )
+
+
+def layered(inputs: dict[str, EncoderOutput], count: int) -> dict[str, EncoderOutput]:
+    """The same inputs with `count` different layers of WavLM."""
+    wavlm = inputs["wavlm"]
+    layers = torch.stack([wavlm.hidden * (k + 1) for k in range(count)], dim=2)
+    return {**inputs, "wavlm": EncoderOutput(layers, wavlm.mask, wavlm.step_s)}
+
+
+def new_layered_fusion(count: int) -> FusionModel:
+    torch.manual_seed(4)
+    layers = {"whisper": 1, "wavlm": count, "roberta": 1}
+    return FusionModel(replace(new_fusion().config, layers=layers))
+
+
+def test_one_layer_adds_no_parameter_and_several_add_one_weight_each() -> None:
+    plain, mixed = new_layered_fusion(1).state_dict(), new_layered_fusion(3).state_dict()
+    assert set(plain) == set(new_fusion().state_dict())
+    assert set(mixed) - set(plain) == {"heads.wavlm.mix.scores"}
+    assert mixed["heads.wavlm.mix.scores"].shape == (3,)
+
+
+def test_layers_are_mixed_by_a_softmax_that_starts_as_their_mean() -> None:
+    hidden = torch.randn(2, 5, 3, 4)
+    mix = LayerMix(3)
+    torch.testing.assert_close(mix(hidden), hidden.mean(dim=2))
+    with torch.no_grad():
+        mix.scores.copy_(torch.tensor([0.0, 1.0, 2.0]))
+    shares = [1 / (1 + 2.718281828 + 7.389056099) * value for value in (1, 2.718281828, 7.389056)]
+    expected = sum(share * hidden[:, :, k] for k, share in enumerate(shares))
+    torch.testing.assert_close(mix(hidden), expected)
+    torch.testing.assert_close(mix.weights.sum(), torch.tensor(1.0))
+
+
+def test_a_layered_encoder_is_pooled_as_its_mixture_and_its_weights_learn() -> None:
+    model = new_layered_fusion(2)
+    inputs = random_inputs(2, 6, padding=3)
+    output = model(layered(inputs, 2))
+    wavlm = inputs["wavlm"]
+    mean = EncoderOutput(wavlm.hidden * 1.5, wavlm.mask, wavlm.step_s)
+    plain = new_layered_fusion(1)
+    plain.load_state_dict({k: v for k, v in model.state_dict().items() if "mix" not in k})
+    expected = plain({**inputs, "wavlm": mean})
+    torch.testing.assert_close(output.emotion_logits, expected.emotion_logits)
+    output.emotion_logits.square().sum().backward()
+    scores = model.heads["wavlm"].mix.scores
+    assert scores.grad is not None
+    assert scores.grad.abs().min() > 0

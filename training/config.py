@@ -1,6 +1,6 @@
 """Settings of every experiment: a short YAML file over `configs/default.yaml`, checked strictly."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -30,6 +30,12 @@ def known_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
     if unknown := [name for name in classes if name not in EMOTIONS]:
         raise ValueError(f"unknown classes {unknown}; known are {', '.join(EMOTIONS)}")
     return classes
+
+
+def known_encoders(names: Iterable[str]) -> None:
+    """ValueError for an encoder that nobody knows."""
+    if unknown := sorted(set(names) - set(ENCODERS)):
+        raise ValueError(f"unknown encoders {unknown}; known are {', '.join(ENCODERS)}")
 
 
 class Section(BaseModel):
@@ -87,6 +93,12 @@ class Features(Section):
     max_seconds: Annotated[float, Field(ge=1, le=30)] = 30.0  # what is longer is cut there
     augmentation: Augmentation = Augmentation()
     verify: bool = True  # `extract` reads what is there and compares checksums; false: sizes
+
+    @field_validator("layers")
+    @classmethod
+    def _of_encoders(cls, layers: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
+        known_encoders(layers)
+        return layers
 
 
 class Fusion(Section):
@@ -205,8 +217,7 @@ class Config(Section):
     @field_validator("encoders")
     @classmethod
     def _three(cls, encoders: dict[str, EncoderSpec]) -> dict[str, EncoderSpec]:
-        if unknown := sorted(set(encoders) - set(ENCODERS)):
-            raise ValueError(f"unknown encoders {unknown}; known are {', '.join(ENCODERS)}")
+        known_encoders(encoders)
         return {name: encoders.get(name, PAPER_ENCODERS[name]) for name in ENCODERS}
 
     @field_validator("whisper_context")

@@ -97,6 +97,7 @@ def load_bank(config: Config, device: torch.device) -> EncoderBank:
         device,
         choose_dtype(device, config.features.precision),
         config.encoder_root,
+        config.features.layers,
     )
 
 

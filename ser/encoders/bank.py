@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from ser.encoders.base import EncoderSpec
+from ser.encoders.base import LAST_LAYER, EncoderSpec
 from ser.encoders.roberta import RobertaBranch
 from ser.encoders.wavlm import WavlmBranch
 from ser.encoders.whisper import WhisperBranch
@@ -33,13 +33,19 @@ class EncoderBank:
         device: torch.device,
         dtype: torch.dtype,
         root: Path | None = None,
+        layers: Mapping[str, tuple[int, ...]] | None = None,
     ) -> "EncoderBank":
-        """Load each encoder by Hub name or folder; relative folders are looked up below `root`."""
+        """Load each encoder by Hub name or folder; relative folders are looked up below `root`.
+
+        `layers` are indexes into an encoder's hidden states; one that is not named gives its last.
+        EncoderError for a layer that the checkpoint does not have.
+        """
+        chosen = dict.fromkeys(ENCODERS, LAST_LAYER) | dict(layers or {})
         whisper, wavlm, roberta = (folder_of(specs[name], root) for name in ENCODERS)
         return cls(
-            WhisperBranch.load(whisper, whisper_context, device, dtype),
-            WavlmBranch.load(wavlm, device, dtype),
-            RobertaBranch.load(roberta, device, dtype),
+            WhisperBranch.load(whisper, whisper_context, device, dtype, chosen["whisper"]),
+            WavlmBranch.load(wavlm, device, dtype, chosen["wavlm"]),
+            RobertaBranch.load(roberta, device, dtype, chosen["roberta"]),
         )
 
     @property

@@ -1,10 +1,10 @@
 """What the three encoders share: where they run, how they load, how batches are padded."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import torch
 from safetensors import SafetensorError
@@ -14,6 +14,8 @@ from transformers.utils import logging as transformers_logging
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
+LAST_LAYER: Final = (-1,)
+"""The encoder's own output, after its final normalisation: what the paper uses."""
 _loading = threading.Lock()  # transformers changes globals of torch while it loads
 
 
@@ -117,8 +119,49 @@ def freeze(model: nn.Module, device: torch.device, dtype: torch.dtype) -> Any:
     return model.to(device=device, dtype=dtype).requires_grad_(False).eval()
 
 
+def layer_indexes(encoder: str, layers: Sequence[int], blocks: int) -> tuple[int, ...]:
+    """Indexes into the hidden states of an encoder, counted from 0.
+
+    As in transformers, an encoder of `blocks` blocks has one state more: 0 is what enters the first
+    block, k what leaves block k, and negative indexes count from the end. EncoderError for states
+    that are not there, are named twice, or none at all.
+    """
+    if not layers:
+        raise EncoderError(f"{encoder} has an empty list of layers: name one at least, such as -1.")
+    if beyond := [layer for layer in layers if not -blocks - 1 <= layer <= blocks]:
+        raise EncoderError(
+            f"{encoder} has no layer {beyond[0]}: this checkpoint has 0 to {blocks}, or counted "
+            f"from the last {-blocks - 1} to -1."
+        )
+    indexes = tuple(layer % (blocks + 1) for layer in layers)
+    if len(set(indexes)) < len(indexes):
+        raise EncoderError(f"{encoder} names a layer twice in {list(layers)}: name it once.")
+    return indexes
+
+
+def run_layers(model: Any, layers: Sequence[int], blocks: int, *args: Any, **kwargs: Any) -> Tensor:
+    """Run an encoder of `blocks` blocks and keep the hidden states of these indexes only.
+
+    [B, T, D] for one, [B, T, L, D] for several. The last is always the encoder's output: some
+    models of transformers tell their last hidden state before the final normalisation (WavLM),
+    others after it (Whisper).
+    """
+    inner = [layer for layer in layers if layer < blocks]
+    output = model(*args, output_hidden_states=inner or None, **kwargs)
+    return stack_layers(
+        output.last_hidden_state if layer == blocks else output.hidden_states[layer]
+        for layer in layers
+    )
+
+
+def stack_layers(states: Iterable[Tensor]) -> Tensor:
+    """One state [B, T, D] as it is, several as [B, T, L, D]."""
+    first, *others = states
+    return torch.stack([first, *others], dim=2) if others else first
+
+
 def pad_frames(frames: Sequence[Tensor], step_s: float | None) -> EncoderOutput:
-    """Stack sequences [T_i, D] into one float32 batch with the mask of their true lengths."""
+    """Stack sequences [T_i, D] or [T_i, L, D] into one float32 batch with the mask of lengths."""
     lengths = torch.tensor([len(item) for item in frames], device=frames[0].device)
     hidden = nn.utils.rnn.pad_sequence([item.float() for item in frames], batch_first=True)
     return EncoderOutput(hidden, length_mask(lengths, hidden.shape[1]), step_s)

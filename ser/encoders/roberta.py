@@ -8,7 +8,16 @@ import torch
 from torch import Tensor
 from transformers import AutoTokenizer, PreTrainedTokenizerFast, RobertaModel
 
-from ser.encoders.base import checkpoint_name, freeze, length_mask, load_checked, load_preprocessor
+from ser.encoders.base import (
+    LAST_LAYER,
+    checkpoint_name,
+    freeze,
+    layer_indexes,
+    length_mask,
+    load_checked,
+    load_preprocessor,
+    run_layers,
+)
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
@@ -29,17 +38,35 @@ class RobertaBranch:
 
     step_s = None
 
-    def __init__(self, model: RobertaModel, tokenizer: PreTrainedTokenizerFast) -> None:
+    def __init__(
+        self,
+        model: RobertaModel,
+        tokenizer: PreTrainedTokenizerFast,
+        layers: tuple[int, ...] = LAST_LAYER,
+    ) -> None:
+        """`layers` as in `load`."""
         self.model = model
         self.tokenizer = tokenizer
+        self.blocks: int = model.config.num_hidden_layers
+        self.layers = layer_indexes("roberta", layers, self.blocks)
         self.width: int = model.config.hidden_size
         # RoBERTa's positions start after the padding index; <s> and </s> take two more.
         self.padding: int = model.config.pad_token_id or 0
         self.max_tokens: int = model.config.max_position_embeddings - self.padding - 1 - 2
 
     @classmethod
-    def load(cls, folder: Path, device: torch.device, dtype: torch.dtype) -> "RobertaBranch":
-        """Load a RoBERTa checkpoint and its own tokenizer from a local folder."""
+    def load(
+        cls,
+        folder: Path,
+        device: torch.device,
+        dtype: torch.dtype,
+        layers: tuple[int, ...] = LAST_LAYER,
+    ) -> "RobertaBranch":
+        """Load a RoBERTa checkpoint and its own tokenizer from a local folder.
+
+        `layers` are indexes into its hidden states: 0 are the embeddings, -1 is the model's
+        output. Every block of RoBERTa ends in a normalisation; there is no other after the last.
+        """
         tokenizer = load_preprocessor(AutoTokenizer, folder, trust_remote_code=False)
         if len(tokenizer) <= len(tokenizer.all_special_tokens):
             # transformers makes an empty tokenizer where its files are missing.
@@ -48,11 +75,14 @@ class RobertaBranch:
                 "take a complete one."
             )
         model = load_checked(RobertaModel, folder, add_pooling_layer=False)
-        return cls(freeze(model, device, dtype), tokenizer)
+        return cls(freeze(model, device, dtype), tokenizer, layers)
 
     @torch.inference_mode()
     def encode(self, texts: Sequence[str]) -> EncoderOutput:
-        """Tokens of each text: [B, T, D]. An empty text has no real token: the branch is absent."""
+        """Tokens of each text: [B, T, D], or [B, T, L, D] of several layers.
+
+        An empty text has no real token: the branch is absent.
+        """
         pieces = [(row, ids) for row, text in enumerate(texts) for ids, _ in self._pieces(text)]
         rows: list[list[Tensor]] = [[] for _ in texts]
         for start in range(0, len(pieces), BATCH_PIECES):
@@ -60,11 +90,13 @@ class RobertaBranch:
             outputs = self._run([ids for _, ids in batch])
             for (row, ids), output in zip(batch, outputs, strict=True):
                 rows[row].append(output[: len(ids)].float())
-        empty = torch.zeros(0, self.width, device=self.model.device)
+        several = (len(self.layers),) if len(self.layers) > 1 else ()
+        shape = (*several, self.width)
+        empty = torch.zeros(0, *shape, device=self.model.device)
         joined = [torch.cat(parts) if parts else empty for parts in rows]
         lengths = torch.tensor([len(item) for item in joined], device=self.model.device)
         hidden = torch.zeros(
-            len(joined), max(1, int(lengths.max())), self.width, device=self.model.device
+            len(joined), max(1, int(lengths.max())), *shape, device=self.model.device
         )
         for target, item in zip(hidden, joined, strict=True):
             target[: len(item)] = item
@@ -106,4 +138,4 @@ class RobertaBranch:
         batch = torch.full(mask.shape, self.padding, device=self.model.device)
         for row, ids in zip(batch, sequences, strict=True):
             row[: len(ids)] = torch.tensor(ids)
-        return self.model(batch, attention_mask=mask.long()).last_hidden_state
+        return run_layers(self.model, self.layers, self.blocks, batch, attention_mask=mask.long())

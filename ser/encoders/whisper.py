@@ -16,12 +16,16 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from ser.audio import SAMPLE_RATE_HZ, Waveform
 from ser.encoders.base import (
+    LAST_LAYER,
     checkpoint_name,
     freeze,
+    layer_indexes,
     length_mask,
     load_checked,
     load_preprocessor,
     pad_frames,
+    run_layers,
+    stack_layers,
 )
 from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
@@ -38,13 +42,17 @@ class WhisperBranch:
         extractor: WhisperFeatureExtractor,
         context: str,
         generator: WhisperForConditionalGeneration | None = None,
+        layers: tuple[int, ...] = LAST_LAYER,
     ) -> None:
+        """`layers` as in `load`."""
         if context not in WHISPER_CONTEXTS:
             raise EncoderError(f"whisper_context must be one of {WHISPER_CONTEXTS}: {context!r}")
         self.encoder = encoder
         self.extractor = extractor
         self.context = context
         self.generator = generator  # the whole Whisper, when its decoder came along
+        self.blocks: int = encoder.config.encoder_layers
+        self.layers = layer_indexes("whisper", layers, self.blocks)
         self.width: int = encoder.config.d_model
         stride = encoder.conv1.stride[0] * encoder.conv2.stride[0]
         self.step_s = stride * extractor.hop_length / SAMPLE_RATE_HZ
@@ -52,9 +60,18 @@ class WhisperBranch:
 
     @classmethod
     def load(
-        cls, folder: Path, context: str, device: torch.device, dtype: torch.dtype
+        cls,
+        folder: Path,
+        context: str,
+        device: torch.device,
+        dtype: torch.dtype,
+        layers: tuple[int, ...] = LAST_LAYER,
     ) -> "WhisperBranch":
-        """Load a full Whisper checkpoint, or an encoder saved alone as `WhisperEncoder`."""
+        """Load a full Whisper checkpoint, or an encoder saved alone as `WhisperEncoder`.
+
+        `layers` are indexes into the encoder's hidden states: 0 are the convolutions' frames with
+        their positions, -1 is the encoder's output after its final normalisation.
+        """
         extractor = load_preprocessor(WhisperFeatureExtractor, folder)
         try:
             config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
@@ -64,13 +81,21 @@ class WhisperBranch:
             raise EncoderError(f"The checkpoint {name} has no readable config.json.") from error
         if "WhisperEncoder" in architectures:
             encoder = load_checked(WhisperEncoder, folder)
-            return cls(freeze(encoder, device, dtype), extractor, context)
+            return cls(freeze(encoder, device, dtype), extractor, context, layers=layers)
         whole = freeze(load_checked(WhisperForConditionalGeneration, folder), device, dtype)
-        return cls(whole.model.encoder, extractor, context, generator=whole)
+        return cls(whole.model.encoder, extractor, context, generator=whole, layers=layers)
+
+    @property
+    def feeds_decoder(self) -> bool:
+        """Whether the frames of `encode_padded` are those that Whisper's decoder reads."""
+        return self.context == "padded_30s" and self.layers == (self.blocks,)
 
     @torch.inference_mode()
     def encode(self, waveforms: Sequence[Waveform]) -> EncoderOutput:
-        """Frames of each clip: [B, T, D] with T from the longest clip; padding is masked."""
+        """Frames of each clip: [B, T, D] with T from the longest clip; padding is masked.
+
+        [B, T, L, D] where several layers were asked for.
+        """
         if self.context == "padded_30s":
             return self.trim(self.encode_padded(waveforms), waveforms)
         mels = [self.log_mel(waveform) for waveform in waveforms]
@@ -78,19 +103,19 @@ class WhisperBranch:
         batch = mels[0].new_zeros(len(mels), mels[0].shape[0], int(lengths.max()))
         for row, mel in zip(batch, mels, strict=True):
             row[:, : mel.shape[-1]] = mel
-        hidden, mask = encode_real_frames(self.encoder, batch, lengths)
+        hidden, mask = encode_real_frames(self.encoder, batch, lengths, self.layers)
         return EncoderOutput(hidden.float(), mask, self.step_s)
 
     @torch.inference_mode()
     def encode_padded(self, waveforms: Sequence[Waveform]) -> Tensor:
-        """Frames of each clip padded to 30 s, [B, 1500, D]: what Whisper's decoder reads."""
+        """Frames of each clip padded to 30 s, [B, 1500, D], or [B, 1500, L, D]."""
         mels = self.extractor(
             [self._checked(waveform).samples for waveform in waveforms],
             sampling_rate=SAMPLE_RATE_HZ,
             return_tensors="pt",
         ).input_features
         mels = mels.to(self.encoder.device, self.encoder.dtype)
-        return self.encoder(mels).last_hidden_state
+        return run_layers(self.encoder, self.layers, self.blocks, mels)
 
     def trim(self, padded: Tensor, waveforms: Sequence[Waveform]) -> EncoderOutput:
         """The real frames of `encode_padded`'s answer, the padding cut off or masked."""
@@ -124,13 +149,16 @@ class WhisperBranch:
 
 
 def encode_real_frames(
-    encoder: WhisperEncoder, mels: Tensor, lengths: Tensor
+    encoder: WhisperEncoder,
+    mels: Tensor,
+    lengths: Tensor,
+    layers: tuple[int, ...] = LAST_LAYER,
 ) -> tuple[Tensor, Tensor]:
     """Whisper's encoder without the padding to 30 s that transformers' own forward asks for.
 
     `mels` [B, M, T] with `lengths` [B] real frames each. Returns hidden states [B, T', D] and
-    their mask [B, T'], where T' = ceil(T / 2). Every padded position is kept from every real one,
-    so that a clip gives the same frames alone and in a batch.
+    their mask [B, T'], where T' = ceil(T / 2); with several layers, [B, T', L, D]. Every padded
+    position is kept from every real one, so that a clip gives the same frames alone and in a batch.
     """
     mel_mask = length_mask(lengths, mels.shape[-1]).unsqueeze(1)
     hidden = gelu(encoder.conv1(mels * mel_mask)) * mel_mask
@@ -140,6 +168,11 @@ def encode_real_frames(
     bias = torch.zeros_like(mask, dtype=hidden.dtype)
     bias = bias.masked_fill(~mask, torch.finfo(hidden.dtype).min)[:, None, None]
     bias = bias.expand(-1, 1, hidden.shape[1], -1)
-    for layer in encoder.layers:
-        hidden = layer(hidden, bias)
-    return encoder.layer_norm(hidden), mask
+    indexes = layer_indexes("whisper", layers, len(encoder.layers))
+    states = {}
+    for index, block in enumerate(encoder.layers):
+        if index in indexes:
+            states[index] = hidden
+        hidden = block(hidden, bias)
+    states[len(encoder.layers)] = encoder.layer_norm(hidden)
+    return stack_layers(states[index] for index in indexes), mask

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from ser.encoders import EncoderSpec, folder_of
+from ser.encoders import LAST_LAYER, EncoderSpec, folder_of
 from ser.errors import SerError
 from ser.labels import ENCODERS
 from training.augment import sounds_below
@@ -23,7 +23,6 @@ CLEAN: Final = "clean"
 SETTINGS: Final = "settings.json"
 TEXT_ENCODERS: Final = ("roberta",)
 SPEECH_ENCODERS: Final = tuple(name for name in ENCODERS if name not in TEXT_ENCODERS)
-LAST_LAYER: Final = (-1,)
 _COMMIT: Final = re.compile(r"[0-9a-f]{40}")
 _CHECKPOINT_ENDINGS: Final = (".json", ".safetensors", ".txt")
 

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from transformers import PreTrainedTokenizerBase
 
-from ser.encoders import EncoderBank, RobertaBranch
+from ser.encoders import LAST_LAYER, EncoderBank, RobertaBranch
 from training.cache.keys import (
-    LAST_LAYER,
     SPEECH_ENCODERS,
     TEXT_ENCODERS,
     copies_of,
