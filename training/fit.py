@@ -17,7 +17,9 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from ser.errors import SerError
 from ser.fusion import FusionModel
+from training import manifest
 from training.answers import Answering
+from training.cache import FeatureCache
 from training.config import Config, Stage
 from training.data import Frames, StageData
 from training.folds import pool, with_fold
@@ -49,9 +51,6 @@ def run_finetune(config: Config, fast_dev_run: bool = False) -> None:
 
 def run_stages(config: Config, stages: Mapping[str, Stage], fast_dev_run: bool = False) -> None:
     """Train on the manifest of the configuration and the features that `extract` made of it."""
-    from training import manifest
-    from training.cache import FeatureCache
-
     frame = manifest.load(config)
     train_stages(config, stages, frame, partial(FeatureCache.open, config), fast_dev_run)
 

@@ -68,7 +68,7 @@ def bundle_config(
             for name, spec in config.encoders.items()
         },
         fusion=fusion,
-        layers={name: config.features.layers.get(name, LAST_LAYER) for name in ENCODERS},
+        layers=run.layers,
         whisper_context=config.whisper_context,
         transcriber=config.transcriber,
         window_max_s=config.features.max_seconds,

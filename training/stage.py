@@ -14,6 +14,7 @@ import yaml
 from pydantic import ValidationError
 
 from ser.bundle import Bundle
+from ser.encoders import LAST_LAYER
 from ser.errors import SerError
 from ser.fusion import FusionConfig, FusionModel
 from ser.labels import ATTRIBUTES, ENCODERS
@@ -103,16 +104,25 @@ class StageRun:
         }
         return tuple(name for name, labelled in found.items() if labelled)
 
+    @property
+    def layers(self) -> dict[str, tuple[int, ...]]:
+        """Which hidden states of each encoder the features hold."""
+        named = self.config.features.layers
+        return {name: named.get(name, LAST_LAYER) for name in ENCODERS}
+
     def new_model(self) -> FusionModel:
         """The model that training starts from, in training mode."""
         if self.stage.start is not None:
             return narrowed(self._start().model, self.classes)
-        sizes = self.config.fusion.model_dump()
-        if layers := self.config.features.layers:
-            sizes["layers"] = {name: len(layers.get(name, (-1,))) for name in ENCODERS}
-        widths = {name: self.cache.widths[name] for name in ENCODERS}
         torch.manual_seed(self.config.seed)
-        return FusionModel(FusionConfig(encoder_widths=widths, emotions=self.classes, **sizes))
+        return FusionModel(
+            FusionConfig(
+                encoder_widths={name: self.cache.widths[name] for name in ENCODERS},
+                layers={name: len(indexes) for name, indexes in self.layers.items()},
+                emotions=self.classes,
+                **self.config.fusion.model_dump(),
+            )
+        )
 
     def _start(self) -> Bundle:
         """SerError where it is missing, or made for other encoders or classes."""
@@ -130,6 +140,12 @@ class StageRun:
                 f"{self.title} starts from {start}, whose encoders have the widths "
                 f"{bundle.model.config.encoder_widths}, but the features have {widths}: extract "
                 "features with the encoders of that bundle."
+            )
+        if bundle.config.layers != self.layers:
+            raise SerError(
+                f"{self.title} starts from {start}, which reads the layers {bundle.config.layers} "
+                f"of its encoders, but the features are of {self.layers}: set features.layers as "
+                "there."
             )
         if missing := [c for c in self.classes if c not in bundle.model.config.emotions]:
             raise SerError(
