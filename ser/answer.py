@@ -1,7 +1,9 @@
 """The last step of the recogniser: frames and words in, `Prediction` out."""
 
-from bisect import bisect_left
+import math
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import accumulate
 
 import torch
@@ -12,49 +14,69 @@ from ser.encoders import EncoderBank
 from ser.encoders.base import pad_frames
 from ser.fusion import EncoderOutput
 from ser.labels import ATTRIBUTES, ENCODERS
-from ser.prediction import EncoderAttention, Prediction, WindowPrediction
+from ser.overlap import joined_attention
+from ser.prediction import Alternative, EncoderAttention, Prediction, WindowPrediction
+from ser.recording import Recording
 from ser.speech import Window
 from ser.transcript import Transcript, Word
 
 BATCH_WINDOWS = 32
 
 
+@dataclass(frozen=True)
+class _Answered:
+    """A window's answer, and what leaving each encoder out would make of it."""
+
+    part: WindowPrediction
+    without: dict[str, Alternative]
+    changes: dict[str, float]  # half the sum of absolute changes of the probabilities, 0..1
+
+
 @torch.inference_mode()
 def answer(
     bundle: Bundle,
     encoders: EncoderBank,
-    windows: Sequence[Window],
+    recording: Recording,
     frames: Sequence[dict[str, Tensor]],
     transcript: Transcript,
-    duration_s: float,
 ) -> Prediction:
     """Run text branch and fusion model over all windows and put their answers together.
 
-    `frames` holds, for each window, the speech encoders' frames [T, D].
+    `frames` holds, for each window, the speech encoders' frames [T, D]; it is asked for some at a
+    time, and those are dropped before the next.
     """
+    windows = recording.windows
     note = text_left_out(transcript, bundle.config.text_languages)
     words = words_of_windows(() if note else transcript.words, windows)
-    parts: list[WindowPrediction] = []
-    changes: list[dict[str, float]] = []
+    answered: list[_Answered] = []
     for start in range(0, len(windows), BATCH_WINDOWS):
         rows = slice(start, start + BATCH_WINDOWS)
-        batch, moved = _answer_batch(bundle, encoders, windows[rows], frames[rows], words[rows])
-        parts += batch
-        changes += moved
+        answered += _answer_batch(bundle, encoders, windows[rows], frames[rows], words[rows])
+    parts = tuple(item.part for item in answered)
     shares = [part.speech_s / sum(item.speech_s for item in parts) for part in parts]
-    change = _mean_of(changes, shares)
+    change = _mean_of([item.changes for item in answered], shares)
     return Prediction(
         emotions=_mean_of([part.emotions for part in parts], shares),
         attributes=_mean_of([part.attributes for part in parts], shares),
-        attention=_joined_attention(parts, shares),
+        attention=joined_attention(parts, shares),
         contributions=normalised(change),
         contribution_changes=change,
         transcript=transcript,
-        duration_s=duration_s,
-        speech_s=sum(part.speech_s for part in parts),
-        windows=tuple(parts),
+        duration_s=recording.waveform.duration_s,
+        speech_s=recording.speech_s,
+        windows=parts,
         bundle=bundle.name,
         notes=(note,) if note else (),
+        without={
+            name: Alternative(
+                _mean_of([item.without[name].emotions for item in answered], shares),
+                _mean_of([item.without[name].attributes for item in answered], shares),
+            )
+            for name in ENCODERS
+        },
+        stretch=None
+        if recording.stretch is None
+        else (recording.stretch.start_s, recording.stretch.end_s),
     )
 
 
@@ -77,12 +99,23 @@ def heard_by_machine(transcript: Transcript) -> bool:
 
 
 def words_of_windows(words: Sequence[Word], windows: Sequence[Window]) -> list[tuple[Word, ...]]:
-    """Each word goes to the window it lies in, or the nearest one: none is dropped."""
+    """Each word goes to the windows its middle lies in, or to the nearest one: none is dropped.
+
+    Starts and ends of the windows must both rise, as they do in every recording.
+    """
+    starts = [window.start_s for window in windows]
+    ends = [window.end_s for window in windows]
     dealt: list[list[Word]] = [[] for _ in windows]
     for word in words:
         middle = (word.start_s + word.end_s) / 2
-        distances = [max(w.start_s - middle, middle - w.end_s, 0.0) for w in windows]
-        dealt[distances.index(min(distances))].append(word)
+        first, stop = bisect_right(ends, middle), bisect_right(starts, middle)
+        if first == stop:  # in a pause, between windows stop - 1 and stop
+            before = middle - ends[stop - 1] if stop > 0 else math.inf
+            after = starts[stop] - middle if stop < len(windows) else math.inf
+            first = stop - 1 if before <= after else stop
+            stop = first + 1
+        for index in range(first, stop):
+            dealt[index].append(word)
     return [tuple(items) for items in dealt]
 
 
@@ -98,8 +131,8 @@ def _answer_batch(
     windows: Sequence[Window],
     frames: Sequence[dict[str, Tensor]],
     words: Sequence[tuple[Word, ...]],
-) -> tuple[list[WindowPrediction], list[dict[str, float]]]:
-    model, config = bundle.model, bundle.config
+) -> list[_Answered]:
+    model = bundle.model
     texts = [" ".join(word.text for word in items) for items in words]
     encoded = {
         "whisper": pad_frames([item["whisper"] for item in frames], encoders.whisper.step_s),
@@ -108,40 +141,62 @@ def _answer_batch(
     }
     encoded = {name: output.to(model.embedding_means.device) for name, output in encoded.items()}
     embeddings, attention = model.embed(encoded)
-    logits, attributes = model.decide(embeddings)
-    probabilities = torch.softmax(logits / config.temperature, dim=-1)
-    moved = _moved(bundle, embeddings, probabilities, encoded)
-    parts = [
-        WindowPrediction(
+    whole = _decided(bundle, embeddings)
+    without = _without(bundle, embeddings, whole, encoded)
+    answered = []
+    for row, window in enumerate(windows):
+        changes = {name: _change(whole[row], others[row]) for name, others in without.items()}
+        part = WindowPrediction(
             start_s=window.start_s,
             end_s=window.end_s,
             speech_s=window.speech_s,
-            emotions=dict(zip(config.fusion.emotions, probabilities[row].tolist(), strict=True)),
-            attributes=dict(zip(ATTRIBUTES, attributes[row].tolist(), strict=True)),
+            emotions=whole[row].emotions,
+            attributes=whole[row].attributes,
             attention={
                 name: _view(name, attention[name][row], encoded[name], row, window, words, encoders)
                 for name in ENCODERS
             },
-            contributions=normalised(moved[row]),
+            contributions=normalised(changes),
         )
-        for row, window in enumerate(windows)
-    ]
-    return parts, moved
+        others = {name: rows[row] for name, rows in without.items()}
+        answered.append(_Answered(part, others, changes))
+    return answered
 
 
-def _moved(
-    bundle: Bundle, embeddings: Tensor, probabilities: Tensor, encoded: dict[str, EncoderOutput]
-) -> list[dict[str, float]]:
-    """Per window and encoder: half the sum of absolute changes when it is left out, 0..1."""
-    model = bundle.model
-    without = [
-        torch.softmax(model.decide(copy)[0] / bundle.config.temperature, dim=-1)
-        for copy in model.leave_out(embeddings)
+def _decided(bundle: Bundle, embeddings: Tensor) -> list[Alternative]:
+    """Emotions and attributes of each row of embeddings [B, E, P]."""
+    logits, attributes = bundle.model.decide(embeddings)
+    probabilities = torch.softmax(logits / bundle.config.temperature, dim=-1)
+    classes = bundle.config.fusion.emotions
+    return [
+        Alternative(
+            dict(zip(classes, shares, strict=True)), dict(zip(ATTRIBUTES, values, strict=True))
+        )
+        for shares, values in zip(probabilities.tolist(), attributes.tolist(), strict=True)
     ]
-    changes = torch.stack([(p - probabilities).abs().sum(dim=-1) / 2 for p in without])  # [E, B]
-    present = torch.stack([encoded[name].mask.any(dim=-1) for name in ENCODERS])
-    rows = (changes * present).T.tolist()
-    return [dict(zip(ENCODERS, row, strict=True)) for row in rows]
+
+
+def _without(
+    bundle: Bundle,
+    embeddings: Tensor,
+    whole: Sequence[Alternative],
+    encoded: dict[str, EncoderOutput],
+) -> dict[str, list[Alternative]]:
+    """Per encoder, the rows' answers without it; the same answer where it said nothing anyway."""
+    return {
+        name: [
+            other if present else own
+            for other, own, present in zip(
+                _decided(bundle, copy), whole, encoded[name].mask.any(dim=-1).tolist(), strict=True
+            )
+        ]
+        for name, copy in zip(ENCODERS, bundle.model.leave_out(embeddings), strict=True)
+    }
+
+
+def _change(whole: Alternative, other: Alternative) -> float:
+    """Half the sum of the absolute changes of the probabilities, 0..1."""
+    return sum(abs(whole.emotions[name] - share) for name, share in other.emotions.items()) / 2
 
 
 def _view(
@@ -187,27 +242,3 @@ def _mean_of(items: Sequence[dict[str, float]], shares: Sequence[float]) -> dict
         key: sum(share * item[key] for share, item in zip(shares, items, strict=True))
         for key in items[0]
     }
-
-
-def _joined_attention(
-    parts: Sequence[WindowPrediction], shares: Sequence[float]
-) -> dict[str, EncoderAttention]:
-    """All windows on one axis, the weights scaled by each window's share of the speech.
-
-    Windows in which an encoder had nothing to read have no share of its attention.
-    """
-    joined = {}
-    for name in ENCODERS:
-        views = [part.attention[name] for part in parts]
-        total = sum(share for share, view in zip(shares, views, strict=True) if view.weights)
-        tokens = [token for view in views for token in view.tokens or ()]
-        joined[name] = EncoderAttention(
-            times_s=tuple(time for view in views for time in view.times_s),
-            weights=tuple(
-                share / total * weight
-                for share, view in zip(shares, views, strict=True)
-                for weight in view.weights
-            ),
-            tokens=tuple(tokens) if views[0].tokens is not None else None,
-        )
-    return joined

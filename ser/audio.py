@@ -15,6 +15,7 @@ from av.container import InputContainer
 from av.error import FFmpegError, InvalidDataError
 
 from ser.errors import AudioError
+from ser.spool import SampleSpool, blocks_of
 from ser.truncation import is_cut_off
 
 SAMPLE_RATE_HZ = 16_000
@@ -115,7 +116,7 @@ class _Mixer:
         self._resampler: soxr.ResampleStream | None = None
         self._gathered: list[np.ndarray] = []  # mono at the input's rate
         self._gathered_length = 0
-        self._blocks: list[np.ndarray] = []  # mono at 16 kHz
+        self._resampled = SampleSpool()  # mono at 16 kHz
 
     def add_frame(self, frame: AudioFrame) -> None:
         try:
@@ -145,7 +146,7 @@ class _Mixer:
         """All samples so far, [T] float32 at 16 kHz."""
         if self._resampler is not None:
             self._resample(last=True)
-        return np.concatenate(self._blocks) if self._blocks else np.zeros(0, np.float32)
+        return self._resampled.finish()
 
     def _start(self, rate_hz: float) -> None:
         if not MIN_INPUT_RATE_HZ <= rate_hz <= MAX_INPUT_RATE_HZ:
@@ -166,7 +167,7 @@ class _Mixer:
                 f"{self.name} holds samples that are not finite numbers (NaN or infinity). "
                 "Export it again as 16-bit WAV."
             )
-        self._blocks.append(self._resampler.resample_chunk(mono, last=last))
+        self._resampled.add(self._resampler.resample_chunk(mono, last=last))
         self._gathered, self._gathered_length = [], 0
 
 
@@ -251,7 +252,7 @@ def check_waveform(waveform: Waveform, name: str = "The recording") -> Waveform:
     """A waveform made in memory, held to what `load_audio` asks of files. Raises AudioError."""
     if waveform.duration_s > MAX_SECONDS:
         raise AudioError(f"{name} is longer than {MAX_SECONDS / 60:g} minutes. Cut it into parts.")
-    if not np.isfinite(waveform.samples).all():
+    if not all(np.isfinite(block).all() for block in blocks_of(waveform.samples)):
         raise AudioError(f"{name} holds samples that are not numbers. Record or export it again.")
     return _checked(waveform.samples, name)
 
@@ -261,7 +262,8 @@ def _checked(samples: np.ndarray, name: str) -> Waveform:
         raise AudioError(f"{name} holds no samples. Record or export it again.")
     if len(samples) < round(MIN_SECONDS * SAMPLE_RATE_HZ):
         raise AudioError(f"{name} is shorter than {MIN_SECONDS} s. Record at least one word.")
-    loudest, softest = float(samples.max()), float(samples.min())
+    loudest = max(float(block.max()) for block in blocks_of(samples))
+    softest = min(float(block.min()) for block in blocks_of(samples))
     if loudest - softest < 2 * SILENCE_PEAK:
         raise AudioError(f"{name} is silent. Check that the microphone is on, and record again.")
     if max(loudest, -softest) > MAX_PEAK:

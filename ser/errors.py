@@ -34,3 +34,7 @@ class BundleError(SerError):
 
 class HubError(SerError):
     """A checkpoint is neither on this machine nor can it be fetched from the Hugging Face Hub."""
+
+
+class Cancelled(SerError):  # noqa: N818 - it ends the work as asked; nothing went wrong
+    """The user did not want to wait for the rest of an analysis."""

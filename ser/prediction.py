@@ -1,6 +1,6 @@
 """What the recogniser answers, and its JSON form (a contract: see README)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ser.transcript import Transcript
@@ -21,8 +21,16 @@ class EncoderAttention:
 
 
 @dataclass(frozen=True)
+class Alternative:
+    """What the answer would be without one of the encoders."""
+
+    emotions: dict[str, float]
+    attributes: dict[str, float]
+
+
+@dataclass(frozen=True)
 class WindowPrediction:
-    """The answer for one window of the recording."""
+    """The answer for one window of the recording. Windows may overlap."""
 
     start_s: float
     end_s: float
@@ -48,6 +56,8 @@ class Prediction:
     windows: tuple[WindowPrediction, ...]
     bundle: str
     notes: tuple[str, ...] = ()  # what the user should know, e.g. why the text was left out
+    without: dict[str, Alternative] = field(default_factory=dict)  # encoder -> answer without it
+    stretch: tuple[float, float] | None = None  # start and end in s, where only a part was analysed
 
     @property
     def emotion(self) -> str:
@@ -77,9 +87,16 @@ class Prediction:
             "attention": _attention_to_dict(self.attention),
             "contributions": self.contributions,
             "contribution_changes": self.contribution_changes,
+            "without": {
+                name: {"emotions": other.emotions, "attributes": other.attributes}
+                for name, other in self.without.items()
+            },
             "bundle": self.bundle,
             "notes": list(self.notes),
         }
+        if self.stretch is not None:
+            start_s, end_s = self.stretch
+            result["stretch"] = {"start_s": _to_ms(start_s), "end_s": _to_ms(end_s)}
         if timeline:
             result["timeline"] = [
                 {

@@ -3,55 +3,50 @@
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from ser.answer import answer
-from ser.audio import Waveform, check_waveform, load_audio
+from ser.audio import Waveform
 from ser.bundle import CONFIG, Bundle
-from ser.encoders import EncoderBank, choose_device, choose_dtype, folder_of
-from ser.errors import BundleError, NoSpeechError, SerError
+from ser.encoders import EncoderBank, choose_device, choose_dtype
+from ser.errors import BundleError, Cancelled, SerError
+from ser.frames import BATCH_WINDOWS, Frames, FramesOnDemand, are_kept, encode
 from ser.prediction import Prediction
-from ser.speech import NO_SPEECH, Segment, Window, cut_windows, detect_speech
+from ser.progress import Progress, Watch
+from ser.recording import Audio, Recording, Stretch, read
+from ser.speech import Segment, Sliding, Window
 from ser.transcript import NO_TRANSCRIPT, Transcript
-from ser.transcription import (
-    BackgroundTranscriber,
-    SphinxTranscriber,
-    Transcriber,
-    WhisperTranscriber,
-)
-from ser.words import place_words
+from ser.transcription import Transcriber, WhisperTranscriber
+from ser.writing import choose_transcriber, given_words, write_down
 
-TRANSCRIPTION_MAX_S = 30.0  # Whisper's context
-BATCH_WINDOWS = 8
-Audio = str | os.PathLike[str] | Waveform
-Progress = Callable[[float, str], None]
+Cancel = Callable[[], bool]
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """A prediction with all that another transcript needs for another answer."""
+    """A prediction with all that another transcript, or a part of it, needs for another answer."""
 
-    waveform: Waveform
-    segments: tuple[Segment, ...]
-    windows: tuple[Window, ...]
-    frames: tuple[dict[str, Tensor], ...]  # per window: speech encoder -> [T, D] float32
+    recording: Recording
+    frames: Sequence[Frames]  # per window; those of long recordings are made again when asked for
     recognised: Transcript  # what the recogniser heard, or the transcript given at first
     prediction: Prediction
 
+    @property
+    def waveform(self) -> Waveform:
+        """The sound of the whole recording, whatever part of it was analysed."""
+        return self.recording.waveform
 
-@dataclass(frozen=True)
-class _Speech:
-    """A recording, its stretches of speech and the windows cut around them."""
+    @property
+    def segments(self) -> tuple[Segment, ...]:
+        """Stretches of speech."""
+        return self.recording.segments
 
-    waveform: Waveform
-    segments: tuple[Segment, ...]
-    windows: tuple[Window, ...]
-
-    def cuts(self) -> list[Waveform]:
-        return [self.waveform.slice(window.start_s, window.end_s) for window in self.windows]
+    @property
+    def windows(self) -> tuple[Window, ...]:
+        """What was answered piece by piece."""
+        return self.recording.windows
 
 
 class Recognizer:
@@ -102,91 +97,166 @@ class Recognizer:
                 f"The encoders' frames are {encoders.widths} wide, but {loaded.name} was trained "
                 f"on {widths}. Give the bundle the encoders that its {CONFIG} was written for."
             )
-        chosen = _choose_transcriber(transcriber, loaded, encoders, place)
+        chosen = choose_transcriber(transcriber, loaded, encoders, place)
         return cls(loaded, encoders, chosen, place)
 
-    def predict(self, audio: Audio, transcript: str | None = None) -> Prediction:
+    def predict(
+        self,
+        audio: Audio,
+        transcript: str | None = None,
+        *,
+        sliding: Sliding | None = None,
+        stretch: Stretch | None = None,
+    ) -> Prediction:
         """The answer for one file or waveform; `transcript` replaces the recogniser's text."""
-        return self.analyse(audio, transcript).prediction
+        return self.analyse(audio, transcript, sliding=sliding, stretch=stretch).prediction
 
     def analyse(
-        self, audio: Audio, transcript: str | None = None, progress: Progress | None = None
+        self,
+        audio: Audio,
+        transcript: str | None = None,
+        progress: Progress | None = None,
+        *,
+        sliding: Sliding | None = None,
+        stretch: Stretch | None = None,
+        cancelled: Cancel | None = None,
     ) -> Analysis:
-        """As `predict`, keeping the encoders' outputs so that the transcript can be corrected.
+        """As `predict`, keeping what another transcript or a stretch of it needs.
 
-        Raises AudioError for audio that cannot be used and NoSpeechError where nobody speaks.
+        Windows lie along the pauses, or slide as `sliding` says. `stretch` analyses a part on its
+        own. `cancelled` is asked between windows; once it says yes, Cancelled is raised. Raises
+        AudioError for audio that cannot be used and NoSpeechError where nobody speaks.
         """
-        tell = progress or (lambda _share, _doing: None)
-        tell(0.0, "Looking for speech")
-        speech = self._find_speech(audio)
-        tell(0.1, "Listening")
-        frames, padded = self._encode(speech.cuts(), keep_padded=transcript is None)
-        tell(0.4, "Writing down the words")
-        heard = self._transcript(speech, transcript, padded)
-        tell(0.9, "Weighing voice and words")
-        return self._analysis(speech, frames, heard, heard)
+        watch = Watch(progress, cancelled)
+        found = self._read(audio, sliding, stretch, watch.part(0.0, 0.1))
+        return self._work(found, transcript, watch.part(0.1, 1.0))
 
-    def revise(self, analysis: Analysis, transcript: str) -> Analysis:
-        """The answer with a corrected transcript: only text branch and fusion run again."""
-        speech = _Speech(analysis.waveform, analysis.segments, analysis.windows)
-        corrected = _given(transcript, analysis.recognised, analysis.segments)
-        return self._analysis(speech, analysis.frames, analysis.recognised, corrected)
+    def revise(
+        self,
+        analysis: Analysis,
+        transcript: str,
+        progress: Progress | None = None,
+        *,
+        cancelled: Cancel | None = None,
+    ) -> Analysis:
+        """The answer with a corrected transcript: only text branch and fusion run again.
+
+        The speech encoders run again too where the recording is too long to keep what they heard.
+        """
+        corrected = given_words(transcript, analysis.recognised, analysis.segments)
+        return self._answer(
+            analysis.recording,
+            analysis.frames,
+            analysis.recognised,
+            corrected,
+            Watch(progress, cancelled),
+        )
+
+    def excerpt(
+        self,
+        analysis: Analysis,
+        stretch: Stretch,
+        progress: Progress | None = None,
+        *,
+        sliding: Sliding | None = None,
+        cancelled: Cancel | None = None,
+    ) -> Analysis:
+        """The answer for a stretch of an analysed recording, with the words known of it.
+
+        Nothing is decoded or written down again. Times stay those of the whole recording.
+        NoSpeechError where nobody speaks in the stretch.
+        """
+        watch = Watch(progress, cancelled)
+        part = analysis.recording.excerpt(stretch, self.bundle.config.window_max_s, sliding)
+        frames, _ = self._encode(part, keep_padded=False, watch=watch.part(0.0, 0.8))
+        assert part.stretch is not None
+        words = analysis.prediction.transcript.between(part.stretch.start_s, part.stretch.end_s)
+        return self._answer(part, frames, words, words, watch.part(0.8, 1.0))
 
     def predict_many(
         self,
         audios: Sequence[Audio],
         transcripts: Sequence[str | None] | None = None,
         batch_windows: int = BATCH_WINDOWS,
+        *,
+        sliding: Sliding | None = None,
+        stretch: Stretch | None = None,
+        cancelled: Cancel | None = None,
     ) -> Iterator[Prediction | SerError]:
         """One answer per recording, in order; a faulty one gives its error and the rest goes on.
 
         Recordings are gathered until their windows fill a batch of the encoders: short ones share
-        it, and a long one does not wait in memory beside others.
+        it, and a long one does not wait in memory beside others. Once `cancelled` says yes,
+        Cancelled is raised.
         """
         texts = transcripts or [None] * len(audios)
-        gathered: list[tuple[_Speech | SerError, str | None]] = []
+        watch = Watch(cancelled=cancelled)
+        gathered: list[tuple[Recording | SerError, str | None]] = []
         windows = 0
         for audio, text in zip(audios, texts, strict=True):
-            found = self._speech_or_error(audio)
+            found = self._read_or_error(audio, sliding, stretch, watch)
             gathered.append((found, text))
-            windows += len(found.windows) if isinstance(found, _Speech) else 0
+            windows += len(found.windows) if isinstance(found, Recording) else 0
             if windows >= batch_windows or windows == 0:
-                yield from self._predict_batch(gathered)
+                yield from self._predict_batch(gathered, watch)
                 gathered, windows = [], 0
-        yield from self._predict_batch(gathered)
+        yield from self._predict_batch(gathered, watch)
 
-    def _speech_or_error(self, audio: Audio) -> _Speech | SerError:
+    def _read(
+        self, audio: Audio, sliding: Sliding | None, stretch: Stretch | None, watch: Watch
+    ) -> Recording:
+        return read(audio, self.bundle.config.window_max_s, sliding, stretch, watch)
+
+    def _read_or_error(
+        self, audio: Audio, sliding: Sliding | None, stretch: Stretch | None, watch: Watch
+    ) -> Recording | SerError:
         try:
-            return self._find_speech(audio)
+            return self._read(audio, sliding, stretch, watch)
+        except Cancelled:
+            raise
         except SerError as error:
             return error
 
     def _predict_batch(
-        self, gathered: Sequence[tuple[_Speech | SerError, str | None]]
+        self, gathered: Sequence[tuple[Recording | SerError, str | None]], watch: Watch
     ) -> Iterator[Prediction | SerError]:
-        cuts = [cut for found, _ in gathered if isinstance(found, _Speech) for cut in found.cuts()]
-        all_frames, all_padded = self._encode(cuts, keep_padded=True)
+        """Short recordings through the encoders together, long ones each on its own."""
+        short = [r for r, _ in gathered if isinstance(r, Recording) and are_kept(r)]
+        cuts = [cut for recording in short for cut in recording.cut(recording.windows)]
+        all_frames, all_padded = encode(self.encoders, cuts, self._shares_whisper, watch)
         position = 0
         for found, text in gathered:
-            if isinstance(found, SerError):
-                yield found
-                continue
-            own = slice(position, position + len(found.windows))
-            position = own.stop
             try:
-                heard = self._transcript(found, text, all_padded[own])
-                yield self._analysis(found, all_frames[own], heard, heard).prediction
+                if isinstance(found, SerError):
+                    yield found
+                elif not are_kept(found):
+                    yield self._work(found, text, watch).prediction
+                else:
+                    own = slice(position, position + len(found.windows))
+                    position = own.stop
+                    heard = self._transcript(found, text, all_padded[own], watch)
+                    yield self._answer(found, all_frames[own], heard, heard, watch).prediction
+            except Cancelled:
+                raise
             except SerError as error:
                 yield error
 
-    def _find_speech(self, audio: Audio) -> _Speech:
-        waveform = check_waveform(audio) if isinstance(audio, Waveform) else load_audio(audio)
-        segments = detect_speech(waveform)
-        windows = cut_windows(segments, waveform.duration_s, self.bundle.config.window_max_s)
-        if not windows:
-            name = "The recording" if isinstance(audio, Waveform) else Path(audio).name
-            raise NoSpeechError(NO_SPEECH.format(name=name))
-        return _Speech(waveform, segments, windows)
+    def _work(self, recording: Recording, transcript: str | None, watch: Watch) -> Analysis:
+        """Encoders, words, answer. A long recording is written down first and heard after that."""
+        kept = are_kept(recording)
+        frames, padded = self._encode(recording, transcript is None, watch.part(0.0, 0.3))
+        heard = self._transcript(
+            recording, transcript, padded, watch.part(0.3, 0.9 if kept else 0.6)
+        )
+        return self._answer(recording, frames, heard, heard, watch.part(0.9 if kept else 0.6, 1.0))
+
+    def _encode(
+        self, recording: Recording, keep_padded: bool, watch: Watch
+    ) -> tuple[Sequence[Frames], Sequence[Tensor | None]]:
+        if not are_kept(recording):
+            return FramesOnDemand(self.encoders, recording), [None] * len(recording.windows)
+        shared = keep_padded and self._shares_whisper and not recording.overlaps
+        return encode(self.encoders, recording.cut(recording.windows), shared, watch)
 
     @property
     def _shares_whisper(self) -> bool:
@@ -198,94 +268,30 @@ class Recognizer:
             and self.encoders.whisper.feeds_decoder
         )
 
-    def _encode(
-        self, cuts: Sequence[Waveform], keep_padded: bool
-    ) -> tuple[tuple[dict[str, Tensor], ...], tuple[Tensor | None, ...]]:
-        """Frames of each window, and Whisper's padded frames where its decoder reads them too."""
-        frames: list[dict[str, Tensor]] = []
-        padded: list[Tensor | None] = []
-        for start in range(0, len(cuts), BATCH_WINDOWS):
-            batch = cuts[start : start + BATCH_WINDOWS]
-            if keep_padded and self._shares_whisper:
-                whole = self.encoders.whisper.encode_padded(batch)
-                padded += list(whole.split(1))
-                whisper = self.encoders.whisper.trim(whole, batch)
-            else:
-                padded += [None] * len(batch)
-                whisper = self.encoders.whisper.encode(batch)
-            wavlm = self.encoders.wavlm.encode(batch)
-            frames += [
-                {
-                    "whisper": whisper.hidden[row][whisper.mask[row]],
-                    "wavlm": wavlm.hidden[row][wavlm.mask[row]],
-                }
-                for row in range(len(batch))
-            ]
-        return tuple(frames), tuple(padded)
-
     def _transcript(
-        self, speech: _Speech, given: str | None, padded: Sequence[Tensor | None]
+        self,
+        recording: Recording,
+        given: str | None,
+        padded: Sequence[Tensor | None],
+        watch: Watch,
     ) -> Transcript:
         if given is not None:
-            return _given(given, NO_TRANSCRIPT, speech.segments)
+            return given_words(given, NO_TRANSCRIPT, recording.segments)
         if self.transcriber is None:
             return NO_TRANSCRIPT
-        # One recogniser for the whole recording, even if a better one arrives meanwhile.
-        pinned = self.transcriber
-        if isinstance(pinned, BackgroundTranscriber):
-            pinned = pinned.current()
-        windows, hidden = speech.windows, padded
-        if not self._shares_whisper:
-            windows = cut_windows(speech.segments, speech.waveform.duration_s, TRANSCRIPTION_MAX_S)
-            hidden = [None] * len(windows)
-        parts = [
-            pinned.transcribe(speech.waveform.slice(window.start_s, window.end_s), frames).shifted(
-                window.start_s
-            )
-            for window, frames in zip(windows, hidden, strict=True)
-        ]
-        longest = max(zip(windows, parts, strict=True), key=lambda pair: pair[0].speech_s)[1]
-        return Transcript(
-            text=" ".join(part.text for part in parts if part.text),
-            words=tuple(word for part in parts for word in part.words),
-            source=pinned.name,
-            language=longest.language,
-        )
+        return write_down(self.transcriber, recording, padded, watch)
 
-    def _analysis(
+    def _answer(
         self,
-        speech: _Speech,
-        frames: Sequence[dict[str, Tensor]],
+        recording: Recording,
+        frames: Sequence[Frames],
         recognised: Transcript,
         used: Transcript,
+        watch: Watch,
     ) -> Analysis:
-        prediction = answer(
-            self.bundle, self.encoders, speech.windows, frames, used, speech.waveform.duration_s
-        )
-        return Analysis(
-            speech.waveform, speech.segments, speech.windows, tuple(frames), recognised, prediction
-        )
-
-
-def _given(text: str, known: Transcript, segments: Sequence[Segment]) -> Transcript:
-    """The user's text in the language that was heard; half characters would break tokenizers."""
-    text = " ".join(text.encode("utf-8", "replace").decode().split())
-    words = place_words(text, known.words, segments)
-    return Transcript(text, words, source="user", language=known.language)
-
-
-def _choose_transcriber(
-    wish: str | Transcriber | None, bundle: Bundle, encoders: EncoderBank, device: torch.device
-) -> Transcriber | None:
-    if wish is None or not isinstance(wish, str):
-        return wish
-    name = bundle.config.transcriber if wish == "auto" else wish
-    if name == "pocketsphinx":
-        return SphinxTranscriber()
-    own = bundle.config.encoders["whisper"]
-    if name == own.checkpoint and encoders.whisper.generator is not None:
-        folder = folder_of(own, bundle.folder)
-        return WhisperTranscriber.from_generator(encoders.whisper.generator, name, folder)
-    if wish == "auto":
-        return BackgroundTranscriber(name, device=device)
-    return WhisperTranscriber.from_pretrained(name, device=device)
+        watch.tell(0.0, "Weighing voice and words")
+        if isinstance(frames, FramesOnDemand):
+            prediction = answer(self.bundle, self.encoders, recording, frames.watched(watch), used)
+        else:
+            prediction = answer(self.bundle, self.encoders, recording, frames, used)
+        return Analysis(recording, frames, recognised, prediction)

@@ -6,16 +6,23 @@ import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 from types import ModuleType
 
 import torch
 
 from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.errors import SerError
+from ser.progress import NOBODY, Watch
+from ser.spool import let_go
 
 MARGIN_S = 0.2  # kept before the first and after the last speech of a window
 MAX_PAUSE_S = 2.0  # a longer pause never lies inside a window
 MIN_SPEECH_MS = 100  # at silero-vad's own 250 a shouted "no" or "stop" is often missed
+CHUNK_SAMPLES = 512  # what silero-vad hears at once
+CHUNKS_BETWEEN_REPORTS = 512  # 16 s of sound, a tenth of a second of work
+MIN_WINDOW_S, MAX_WINDOW_S = 0.5, 30.0  # Whisper's encoder hears 30 s at most
+MIN_HOP_S = 0.1
 
 NO_SPEECH = "{name} holds no speech. Choose a recording in which somebody speaks."
 
@@ -40,15 +47,46 @@ class Window:
     speech_s: float  # seconds of speech inside
 
 
-def detect_speech(waveform: Waveform) -> tuple[Segment, ...]:
+@dataclass(frozen=True)
+class Sliding:
+    """Windows of one length, one every hop, instead of windows cut along the pauses.
+
+    SerError for lengths that cannot be analysed, and for hops that would leave speech out.
+    """
+
+    window_s: float
+    hop_s: float
+
+    def __post_init__(self) -> None:
+        if not MIN_WINDOW_S <= self.window_s <= MAX_WINDOW_S:
+            raise SerError(
+                f"A window takes {MIN_WINDOW_S:g} to {MAX_WINDOW_S:g} s, not {self.window_s:g}."
+            )
+        if not MIN_HOP_S <= self.hop_s <= self.window_s:
+            raise SerError(
+                f"Windows of {self.window_s:g} s follow each other after {MIN_HOP_S:g} to "
+                f"{self.window_s:g} s, not {self.hop_s:g}: a longer hop would leave speech out."
+            )
+
+
+def detect_speech(waveform: Waveform, watch: Watch = NOBODY) -> tuple[Segment, ...]:
     """Stretches of speech in order, found by silero-vad; empty when nobody speaks."""
     silero_vad = _import_silero_vad()
+    chunks = max(1, len(waveform.samples) // CHUNK_SAMPLES)
+    heard = count()
+
+    def report(_percent: float) -> None:
+        if (chunk := next(heard)) % CHUNKS_BETWEEN_REPORTS == 0:
+            let_go(waveform.samples)
+            watch.tell(min(1.0, chunk / chunks), "Looking for speech")
+
     with _borrowed_detector() as detector:
         found = silero_vad.get_speech_timestamps(
             torch.from_numpy(waveform.samples),
             detector,
             sampling_rate=SAMPLE_RATE_HZ,
             min_speech_duration_ms=MIN_SPEECH_MS,
+            progress_tracking_callback=report,
         )
     return tuple(
         Segment(stretch["start"] / SAMPLE_RATE_HZ, stretch["end"] / SAMPLE_RATE_HZ)
@@ -135,3 +173,25 @@ def _cut_speech(speech: Segment, start_s: float, end_s: float, max_s: float) -> 
         start_s = max(start_s, speech.start_s - margin_s)
         end_s = min(end_s, speech.end_s + margin_s)
     return [Window(start_s, end_s, length_s)]
+
+
+def slide_windows(
+    segments: Sequence[Segment], duration_s: float, sliding: Sliding
+) -> tuple[Window, ...]:
+    """Windows of one length, one every hop, over each run of speech without a pause above 2 s.
+
+    The last window of a run ends with it, and a run shorter than a window is one window. Windows
+    overlap where the hop is shorter than they are; one with less than 0.1 s of speech is left out.
+    """
+    windows: list[Window] = []
+    for run in cut_windows(segments, duration_s, math.inf):
+        own = [s for s in segments if run.start_s <= s.start_s < run.end_s]
+        latest_s = max(run.start_s, run.end_s - sliding.window_s)
+        hops = math.ceil((latest_s - run.start_s) / sliding.hop_s - 1e-9)
+        for hop in range(hops + 1):
+            start_s = min(run.start_s + hop * sliding.hop_s, latest_s)
+            end_s = min(run.end_s, start_s + sliding.window_s)
+            speech_s = sum(max(0.0, min(s.end_s, end_s) - max(s.start_s, start_s)) for s in own)
+            if hops == 0 or speech_s >= MIN_SPEECH_MS / 1000:
+                windows.append(Window(start_s, end_s, speech_s))
+    return tuple(windows)

@@ -28,5 +28,13 @@ class Transcript:
         )
         return Transcript(self.text, words, self.source, self.language)
 
+    def between(self, start_s: float, end_s: float) -> "Transcript":
+        """The words whose middle lies in a stretch, with their text joined anew."""
+        words = tuple(
+            word for word in self.words if start_s <= (word.start_s + word.end_s) / 2 < end_s
+        )
+        text = " ".join(word.text for word in words)
+        return Transcript(text, words, self.source, self.language)
+
 
 NO_TRANSCRIPT = Transcript(text="", words=(), source="none")
