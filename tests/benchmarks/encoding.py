@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import torch
 from transformers import (
-    AutoTokenizer,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
     Wav2Vec2FeatureExtractor,
@@ -54,7 +54,7 @@ def _roberta() -> Any:
         vocab_size=300, max_position_embeddings=514, type_vocab_size=1,
     )  # fmt: skip
     with tempfile.TemporaryDirectory() as folder:
-        tokenizer = AutoTokenizer.from_pretrained(save_roberta(Path(folder)))
+        tokenizer = PreTrainedTokenizerFast.from_pretrained(save_roberta(Path(folder)))
     return RobertaBranch(_frozen(RobertaModel(config, add_pooling_layer=False)), tokenizer)
 
 

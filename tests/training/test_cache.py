@@ -44,7 +44,12 @@ def frame(config: Config) -> pd.DataFrame:
 
 def bank_of(config: Config) -> EncoderBank:
     return EncoderBank.load(
-        config.encoders, config.whisper_context, CPU, torch.float32, config.encoder_root
+        config.encoders,
+        config.whisper_context,
+        CPU,
+        torch.float32,
+        config.encoder_root,
+        config.features.layers,
     )
 
 
@@ -79,6 +84,22 @@ def test_cached_frames_equal_live_ones(
                 live = getattr(bank, name).encode([heard]).hidden[0]
                 assert_close(cache.frames(name, row, copy), live, dtype)
                 assert cache.lengths(name)[row, copy] == len(live)
+
+
+def test_several_layers_and_the_padded_context_are_cached(encoders: Path, tmp_path: Path) -> None:
+    config = new_world(tmp_path, encoders, copies=0, layers={"wavlm": (-1, 0), "roberta": (1, -1)})
+    config = config.model_copy(update={"whisper_context": "padded_30s"})
+    extract.run(config)
+    frame, bank = read_manifest(config.manifest), bank_of(config)
+    cache = FeatureCache.open(config, frame)
+    assert cache.widths == bank.widths
+    assert [len(cache.frames(name, 0, 0)[0].shape) for name in cache.widths] == [1, 2, 2]
+    for row, clip in frame.iterrows():
+        assert isinstance(row, int)
+        heard = load_audio(config.data / str(clip["path"]))
+        for name, read in {"whisper": heard, "wavlm": heard, "roberta": clip["transcript"]}.items():
+            live = getattr(bank, name).encode([read])
+            assert_close(cache.frames(name, row, 0), live.hidden[0, live.mask[0]], "float16")
 
 
 def assert_close(cached: torch.Tensor, live: torch.Tensor, dtype: str) -> None:
