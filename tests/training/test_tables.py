@@ -1,6 +1,9 @@
 """The tables: what is trained, what is chosen, and that they start again where they stopped."""
 
+import contextlib
+import io
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
@@ -45,51 +48,69 @@ def grid(tmp_path: Path) -> Config:
     return config
 
 
-def heavy(config: Config) -> list[Path]:
-    return [p for p in config.run.rglob("*") if p.name in ("model.safetensors", "weights")]
+@dataclass(frozen=True)
+class Trained:
+    """A grid that was stopped in its sixth cell and started again."""
+
+    config: Config
+    before: FakeFit
+    after: FakeFit
+    printed: str
 
 
-def test_the_grid_starts_again_where_it_stopped_and_keeps_no_weights(
-    grid: Config, capsys: pytest.CaptureFixture[str]
-) -> None:
-    first, second, third = FakeFit(stop_after=5), FakeFit(), FakeFit()
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Trained:
+    config = Config(work=tmp_path_factory.mktemp("grid"), name="grid")
+    write_rows(config.manifest, ("train", "dev", "test"))
+    before, after, printed = FakeFit(stop_after=5), FakeFit(), io.StringIO()
     with pytest.raises(KeyboardInterrupt):
-        table1(grid, first)
-    table1(grid, second)
-    assert first.trained + second.trained == list(GRID)
+        table1(config, before)
+    with contextlib.redirect_stdout(printed):
+        table1(config, after)
+    return Trained(config, before, after, printed.getvalue())
+
+
+def test_the_grid_starts_again_where_it_stopped(trained: Trained) -> None:
+    assert trained.before.trained + trained.after.trained == list(GRID)
     assert len(GRID) == 24
     assert (0.0, 0.0) not in GRID
-    assert heavy(grid) == []
-    printed = capsys.readouterr().out
-    table1(grid, third)
-    assert third.trained == []
-    assert capsys.readouterr().out == printed
 
 
-def test_table_one_shows_three_joint_and_two_single_rows(
-    grid: Config, capsys: pytest.CaptureFixture[str]
+def test_finished_cells_keep_predictions_but_no_weights(trained: Trained) -> None:
+    names = {path.name for path in trained.config.run.rglob("*") if path.is_file()}
+    assert {"dev.parquet", "test.parquet", "config.yaml", "done.json"} <= names
+    assert names.isdisjoint({"model.safetensors", "weights"})
+
+
+def test_a_finished_grid_prints_the_same_table_and_trains_nothing(
+    trained: Trained, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    table1(grid, FakeFit())
-    written = pd.read_csv(grid.run / "table1.csv", dtype={"alpha": str, "beta": str})
+    nothing = FakeFit(stop_after=0)
+    table1(trained.config, nothing)
+    assert capsys.readouterr().out == trained.printed
+
+
+def test_table_one_shows_three_joint_and_two_single_rows(trained: Trained) -> None:
+    run = trained.config.run
+    written = pd.read_csv(run / "table1.csv", dtype={"alpha": str, "beta": str})
     assert written["tasks"].tolist() == ["both", "both", "both", "classes", "attributes"]
-    joint = pd.read_csv(grid.run / "grid.csv", dtype={"alpha": str, "beta": str})
-    assert len(joint) == 24
+    cells = pd.read_csv(run / "grid.csv", dtype={"alpha": str, "beta": str})
+    assert len(cells) == 24
     sums = {}
-    for _, row in joint[joint["tasks"] == "both"].iterrows():
-        fit = grid.run / "cells" / f"a{row['alpha']}_b{row['beta']}" / "fit"
+    for _, row in cells[cells["tasks"] == "both"].iterrows():
+        fit = run / "cells" / f"a{row['alpha']}_b{row['beta']}" / "fit"
         dev = points(Predictions.read(fit / row["checkpoint"] / "predictions/dev.parquet"))
         sums[row["alpha"], row["beta"]] = dev["macro_f1"] + dev["ccc"]
     best = sorted(sums, key=lambda cell: -sums[cell])[:3]
     assert list(zip(written["alpha"], written["beta"], strict=True))[:3] == best
-    single = grid.run / "cells" / f"a{written['alpha'][4]}_b0" / "fit/ccc/predictions/test.parquet"
+    single = run / "cells" / f"a{written['alpha'][4]}_b0" / "fit/ccc/predictions/test.parquet"
     frame = Predictions.read(single).frame
     ccc = concordance(frame["dominance"].to_numpy(), frame["pred_dominance"].to_numpy())
     assert written["CCC dominance, test"][4] == pytest.approx(ccc, abs=1e-6)
     assert written["macro-F1, test"].isna().tolist() == [False] * 4 + [True]
     assert written["mean CCC, test"].isna().tolist() == [False] * 3 + [True, False]
-    shown = capsys.readouterr().out
-    assert (grid.run / "table1.md").read_text() in shown
-    assert f"{ccc:.3f} [" in shown
+    assert (run / "table1.md").read_text() in trained.printed
+    assert f"{ccc:.3f} [" in trained.printed
 
 
 def test_a_grid_of_other_settings_is_refused_before_training(grid: Config) -> None:
