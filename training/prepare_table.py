@@ -1,10 +1,11 @@
 """What `prepare` read and left out, as tables for people."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import pandas as pd
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,12 +17,15 @@ from training.splits import is_unknown
 
 NAMED: Final = 3  # left-out recordings that the table names
 LONGEST_NAME: Final = 40
+LEAST_WIDTH: Final = 110  # of the tables, in characters: narrower, counts would be cut off
 
 
 def print_tables(frame: pd.DataFrame, left_out: Sequence[LeftOut], config: Config) -> None:
     """Recordings per corpus and split, then what was left out and why."""
     console = Console()
+    console.width = max(console.width, LEAST_WIDTH)
     console.print(read_table(frame))
+    console.print(class_table(frame))
     if left_out:
         console.print(left_out_table(left_out))
     for note in notes(frame, config):
@@ -29,35 +33,53 @@ def print_tables(frame: pd.DataFrame, left_out: Sequence[LeftOut], config: Confi
 
 
 def read_table(frame: pd.DataFrame) -> Table:
-    """Clips, speakers, hours, clips per class, with ratings, votes, transcripts."""
-    present = [name for name in EMOTIONS if (frame["emotion"] == name).any()]
-    table = Table(title=f"{len(frame)} recordings", title_justify="left")
-    for heading in ("corpus", "split"):
-        table.add_column(heading, no_wrap=True)
-    for heading in ("clips", "speakers", "hours", *present, "no class", "rated", "voted", "text"):
+    """Clips, speakers, hours, and how many have no class, ratings, votes, a transcript."""
+    table = _table(f"{len(frame)} recordings")
+    for heading in ("clips", "speakers", "hours", "no class", "rated", "voted", "transcribed"):
         table.add_column(heading, justify="right")
-    for corpus, rows in frame.groupby("corpus", sort=False):
-        splits = [split for split in SPLITS if (rows["split"] == split).any()]
-        for split in splits:
-            _add(table, str(corpus), split, rows[rows["split"] == split], present)
-        if len(splits) > 1:
-            _add(table, str(corpus), "all", rows, present)
-        table.add_section()
+    for corpus, split, rows in _parts(frame):
+        counts = (
+            rows["emotion"].isna(),
+            rows[list(ATTRIBUTES)].notna().all(axis=1),
+            rows[list(VOTES.values())].notna().any(axis=1),
+            rows["transcript"].notna(),
+        )
+        hours = f"{rows['duration_s'].sum() / 3600:.2f}"
+        told = (str(len(rows)), _speakers(rows["speaker"]), hours)
+        table.add_row(corpus, split, *told, *(_count(found) for found in counts))
     return table
 
 
-def _add(table: Table, corpus: str, split: str, rows: pd.DataFrame, classes: list[str]) -> None:
-    emotion = rows["emotion"]
-    counts = [
-        *(int((emotion == name).sum()) for name in classes),
-        int(emotion.isna().sum()),
-        int(rows[list(ATTRIBUTES)].notna().all(axis=1).sum()),
-        int(rows[list(VOTES.values())].notna().any(axis=1).sum()),
-        int(rows["transcript"].notna().sum()),
-    ]
-    cells = [str(count) if count else "-" for count in counts]
-    hours = f"{rows['duration_s'].sum() / 3600:.2f}"
-    table.add_row(corpus, split, str(len(rows)), _speakers(rows["speaker"]), hours, *cells)
+def class_table(frame: pd.DataFrame) -> Table:
+    """Clips of each class that occurs."""
+    present = [name for name in EMOTIONS if (frame["emotion"] == name).any()]
+    table = _table("Recordings of each class")
+    for heading in present:
+        table.add_column(heading, justify="right")
+    for corpus, split, rows in _parts(frame):
+        table.add_row(corpus, split, *(_count(rows["emotion"] == name) for name in present))
+    return table
+
+
+def _table(title: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, padding=(0, 1))
+    for heading in ("corpus", "split"):
+        table.add_column(heading, no_wrap=True)
+    return table
+
+
+def _parts(frame: pd.DataFrame) -> Iterator[tuple[str, str, pd.DataFrame]]:
+    """Each split of each corpus, and the whole corpus where it has several."""
+    for corpus, rows in frame.groupby("corpus", sort=False):
+        splits = [split for split in SPLITS if (rows["split"] == split).any()]
+        for split in splits:
+            yield str(corpus), split, rows[rows["split"] == split]
+        if len(splits) > 1:
+            yield str(corpus), "all", rows
+
+
+def _count(found: pd.Series) -> str:
+    return str(int(found.sum())) if found.any() else "-"
 
 
 def _speakers(speakers: pd.Series) -> str:
@@ -72,7 +94,7 @@ def left_out_table(left_out: Sequence[LeftOut]) -> Table:
     groups: defaultdict[tuple[str, str], list[str]] = defaultdict(list)
     for left in left_out:
         groups[left.corpus, left.reason].append(left.name)
-    table = Table(title=f"{len(left_out)} left out", title_justify="left")
+    table = Table(title=f"{len(left_out)} left out", title_justify="left", box=box.SIMPLE_HEAD)
     for heading in ("corpus", "reason"):
         table.add_column(heading)
     table.add_column("clips", justify="right")

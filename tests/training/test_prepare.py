@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import io
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from rich.console import Console
+from rich.table import Table
 
 from ser.errors import SerError
 from tests.audio_files import voice
@@ -160,30 +159,30 @@ def test_a_split_that_decoding_empties_is_told(tmp_path: Path) -> None:
         prepare.run(config)
 
 
-def printed(table: Any) -> list[list[str]]:
-    console = Console(file=io.StringIO(), width=200)
-    console.print(table)
-    assert isinstance(console.file, io.StringIO)
-    return [
-        [cell.strip() for cell in line.strip("│┃ ").replace("┃", "│").split("│")]
-        for line in console.file.getvalue().splitlines()
-        if "│" in line or "┃" in line
-    ]
+def cells(table: Table) -> list[dict[str, str]]:
+    """Rows of a table by their headings."""
+    columns = [list(column.cells) for column in table.columns]
+    headings = [str(column.header) for column in table.columns]
+    return [dict(zip(headings, map(str, row), strict=True)) for row in zip(*columns, strict=True)]
 
 
 def test_the_table_counts_what_was_read(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     corpus(tmp_path / "data", ROWS | {"e.wav": "train,,calm,"})
     config = config_of(tmp_path)
     prepare.run(config)
-    heading, *rows = printed(prepare_table.read_table(read_manifest(config.manifest)))
-    found = [dict(zip(heading, row, strict=True)) for row in rows]
+    frame = read_manifest(config.manifest)
+    found = cells(prepare_table.read_table(frame))
     assert [(row["split"], row["clips"], row["speakers"]) for row in found] == [
         ("train", "3", "1 + ?"),
         ("dev", "1", "1"),
         ("test", "1", "1"),
         ("all", "5", "3 + ?"),
     ]
-    assert [found[3][name] for name in ("angry", "sad", "calm", "text")] == ["2", "2", "1", "3"]
+    assert found[3]["transcribed"] == "3"
+    (everything,) = (
+        row for row in cells(prepare_table.class_table(frame)) if row["split"] == "all"
+    )
+    assert [everything[name] for name in ("angry", "sad", "calm")] == ["2", "2", "1"]
     told = capsys.readouterr().out
     assert "calm is not among `classes`: 1 recordings" in told
     assert "2 recordings have no transcript" in told
