@@ -52,15 +52,17 @@ def measured(
     """Macro-F1, UAR and accuracy; CCC of each attribute, their mean, and the spreads.
 
     `logits` [n, C] and `attributes` [n, 3] answer `rows`. What no row has a label for is left out.
+    Classes are scored as in reports: "other" is never guessed, its rows do not count.
     """
     figures: dict[str, float] = {}
-    index = truth.index[rows]
+    index = truth.scored_index[rows]
     classed = index >= 0
     if classed.any():
-        guess, count = logits[classed].argmax(axis=1), len(truth.classes)
-        figures["macro_f1"] = macro_f1(index[classed], guess, count)
-        figures["uar"] = unweighted_average_recall(index[classed], guess, count)
-        figures["accuracy"] = float(np.mean(index[classed] == guess))
+        true, count = index[classed], len(truth.scored)
+        guess = logits[classed][:, truth.scored].argmax(axis=1)
+        figures["macro_f1"] = macro_f1(true, guess, count)
+        figures["uar"] = unweighted_average_recall(true, guess, count)
+        figures["accuracy"] = float(np.mean(true == guess))
     rated = truth.rated[rows]
     if rated.any():
         aims, guesses = truth.attributes[rows][rated], attributes[rated]

@@ -15,9 +15,10 @@ from training import manifest
 from training.config import Config
 from training.external import External, named
 from training.manifest import SPLITS
+from training.metrics import UNSCORED
 from training.predictions import ATTRIBUTE_PREFIX, CLASS_PREFIX, Predictions
 from training.runs import ENSEMBLE, FINETUNE, PREDICTIONS, Source, sources, write_text
-from training.scores import UNSCORED, points
+from training.scores import points
 
 EMOTIONS: Final = "emotions"
 TARGETS: Final = (*ATTRIBUTES, EMOTIONS)

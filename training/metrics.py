@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+UNSCORED: Final = "other"  # no answer of the challenge: never guessed, its clips do not count
 ROUNDING: Final = 1e-12  # of the mean square, relative: below it a variance is 0
 
 

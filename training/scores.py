@@ -14,6 +14,7 @@ import numpy as np
 from ser.labels import ATTRIBUTES
 from training.bootstrap import DRAWS, groups_of, interval, per_group, resamples
 from training.metrics import (
+    UNSCORED,
     calibration_floor,
     calibration_gap,
     concordance_of_sums,
@@ -22,7 +23,6 @@ from training.metrics import (
 )
 from training.predictions import Predictions
 
-UNSCORED: Final = "other"
 F1_PREFIX: Final = "f1_"
 CLASS_MEASURES: Final = ("macro_f1", "accuracy", "uar", "ece")
 ATTRIBUTE_MEASURES: Final = (*(f"ccc_{name}" for name in ATTRIBUTES), "ccc")

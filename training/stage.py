@@ -99,7 +99,7 @@ class StageRun:
     def measures(self) -> tuple[str, ...]:
         """What checkpoints are chosen by: what the development set has labels for."""
         found = {
-            MACRO_F1: bool((self.truth.index[self.tuning] >= 0).any()),
+            MACRO_F1: bool((self.truth.scored_index[self.tuning] >= 0).any()),
             CCC: bool(self.truth.rated[self.tuning].any()),
         }
         return tuple(name for name, labelled in found.items() if labelled)

@@ -9,6 +9,7 @@ import pandas as pd
 from ser.errors import SerError
 from ser.labels import ATTRIBUTES
 from training.manifest import VOTES
+from training.metrics import UNSCORED
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,18 @@ class Truth:
     def rated(self) -> np.ndarray:
         """Whether all three attributes are known, [N] bool."""
         return ~np.isnan(self.attributes).any(axis=1)
+
+    @property
+    def scored(self) -> list[int]:
+        """Positions in `classes` of those that figures are about: all but "other"."""
+        return [k for k, name in enumerate(self.classes) if name != UNSCORED]
+
+    @property
+    def scored_index(self) -> np.ndarray:
+        """[N] int64, the class agreed on as a position in `scored`; -1: none that counts."""
+        positions = np.full(len(self.classes) + 1, -1)  # the last one answers for -1
+        positions[self.scored] = np.arange(len(self.scored))
+        return positions[self.index]
 
 
 def fewer_annotators(votes: np.ndarray, chance: float, random: np.random.Generator) -> np.ndarray:

@@ -52,8 +52,10 @@ def pretrain(
     )
     trainer.fit(
         module,
-        DataLoader(AsDrawn(), batch_sampler=training, collate_fn=collate),
-        DataLoader(AsDrawn(), batch_sampler=tuning, collate_fn=collate),
+        # As `sampler`, not as `batch_sampler`: only there does Lightning call set_epoch, without
+        # which every epoch would draw the same batches with the same changes.
+        DataLoader(AsDrawn(), batch_size=None, sampler=training, collate_fn=collate),
+        DataLoader(AsDrawn(), batch_size=None, sampler=tuning, collate_fn=collate),
         ckpt_path=last if last.exists() else None,
         weights_only=False,
     )

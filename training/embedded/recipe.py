@@ -202,7 +202,7 @@ class Recipe:
         pretrain(module, module.collate, batches, tuning, config.work / "fusion", epochs)
         model.eval()
         module.store_embedding_means(batches)
-        loader = DataLoader(AsDrawn(), batch_sampler=tuning, collate_fn=module.collate)
+        loader = DataLoader(AsDrawn(), batch_size=None, sampler=tuning, collate_fn=module.collate)
         return model, fit_temperature(*module.logits_of(loader))
 
 

@@ -128,11 +128,11 @@ class PlainBatches(Sampler[list[Draw]]):
             yield [Draw((row,), (0,), None) for row in self.rows[start : start + self.batch_size]]
 
 
-class AsDrawn(Dataset[Draw]):
-    """The draws are the examples; the collate function loads them."""
+class AsDrawn(Dataset[list[Draw]]):
+    """A batch is what the sampler drew; the collate function loads it."""
 
-    def __getitem__(self, draw: Draw) -> Draw:  # type: ignore[override]
-        return draw
+    def __getitem__(self, draws: list[Draw]) -> list[Draw]:  # type: ignore[override]
+        return draws
 
 
 @dataclass(frozen=True)

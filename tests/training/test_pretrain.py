@@ -1,0 +1,58 @@
+"""Pre-training draws anew in every epoch, and a run that goes on draws what it would have drawn."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import lightning
+import torch
+from lightning.pytorch.utilities.types import OptimizerLRScheduler
+from torch import Tensor
+from torch.utils.data import Sampler
+
+from training.embedded.pretrain import one_cycle, pretrain
+
+
+class Batches(Sampler[list[int]]):
+    """Two batches an epoch, numbered by the epoch."""
+
+    epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return 2
+
+    def __iter__(self) -> Iterator[list[int]]:
+        yield from ([10 * self.epoch + batch] * 3 for batch in range(2))
+
+
+class Listener(lightning.LightningModule):
+    """Writes down what it is given."""
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(1, 1)
+        self.heard: list[int] = []
+        self.steps = steps
+
+    @staticmethod
+    def collate(draws: Sequence[int]) -> Tensor:
+        return torch.tensor(draws)
+
+    def training_step(self, batch: Tensor, index: int) -> Tensor:
+        assert batch.shape == (3,)
+        self.heard.append(int(batch[0]))
+        return self.layer(batch.float()[:, None]).square().mean()
+
+    def validation_step(self, batch: Tensor, index: int) -> None:
+        self.log("tune_uar", 0.5)
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        return one_cycle(self.parameters(), self.steps, 1e-3)
+
+
+def test_every_epoch_draws_its_own_batches(tmp_path: Path) -> None:
+    module = Listener(steps=6)
+    pretrain(module, module.collate, Batches(), Batches(), tmp_path, epochs=3)
+    assert module.heard == [0, 1, 10, 11, 20, 21]
