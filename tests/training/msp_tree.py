@@ -128,7 +128,7 @@ def _plant(random: np.random.Generator) -> Iterator[Planted]:
                 pair=pair,
                 arousal=LEVELS[level],
                 valence=LEVELS[word],
-                words=f"{before} {CLASS_WORDS[member]}, {VALENCE_WORDS[word]}, {VALENCE_WORDS[word]}",
+                words=f"{before} {CLASS_WORDS[member]}" + f", {VALENCE_WORDS[word]}" * 2,
             )
 
 
@@ -157,8 +157,8 @@ def _write_labels(folder: Path, clips: Sequence[Planted], random: np.random.Gene
             ("FileName", "EmoClass", "EmoVal", "EmoAct", "EmoDom", "Gender", "SpkrID", "Split_Set")
         )
         for clip in clips:
-            ratings = (f"{v:.4f}" for v in (clip.valence, clip.arousal, clip.dominance))
-            writer.writerow((clip.file, clip.letter, *ratings, "Female", clip.speaker, clip.split))
+            rated = (f"{v:.4f}" for v in (clip.valence, clip.arousal, clip.dominance))
+            writer.writerow((clip.file, clip.letter, *rated, "Female", clip.speaker, clip.split))
     answers = {clip.file: _answers(clip, random) for clip in clips}
     (folder / "labels_detailed.json").write_text(json.dumps(answers), encoding="utf-8")
     with (folder / "labels_detailed.csv").open("w", encoding="utf-8", newline="") as file:
