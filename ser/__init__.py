@@ -1,7 +1,13 @@
 """See and hear emotion in speech: a recording goes in; words, emotions and attention come out."""
 
+import os
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+# oneDNN, which torch computes with on processors, keeps what it prepared for each of the last 1024
+# shapes. Every window has a length of its own, so half an hour of speech would cost 250 MB, of no
+# use to anybody. It reads this before the first computation.
+os.environ.setdefault("ONEDNN_PRIMITIVE_CACHE_CAPACITY", "64")
 
 if TYPE_CHECKING:
     from ser.audio import Waveform, load_audio, waveform_from_array
@@ -9,6 +15,8 @@ if TYPE_CHECKING:
     from ser.errors import SerError
     from ser.prediction import Prediction
     from ser.recognizer import Analysis, Recognizer
+    from ser.recording import Stretch
+    from ser.speech import Sliding
     from ser.transcript import Transcript, Word
 
 __all__ = [
@@ -17,6 +25,8 @@ __all__ = [
     "Prediction",
     "Recognizer",
     "SerError",
+    "Sliding",
+    "Stretch",
     "Transcript",
     "Waveform",
     "Word",
@@ -30,6 +40,8 @@ _HOMES = {
     "Prediction": "prediction",
     "Recognizer": "recognizer",
     "SerError": "errors",
+    "Sliding": "speech",
+    "Stretch": "recording",
     "Transcript": "transcript",
     "Waveform": "audio",
     "Word": "transcript",

@@ -1,6 +1,8 @@
 """The computer's microphone, for the command line; the page records in the browser instead."""
 
 import importlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import ModuleType
 from typing import Any
 
@@ -8,6 +10,8 @@ import numpy as np
 
 from ser.audio import MAX_SECONDS, MIN_SECONDS, Waveform, waveform_from_array
 from ser.errors import MicrophoneError
+
+BLOCK_S = 0.1  # what a live stream hands over at once
 
 
 def record(seconds: float, device: int | str | None = None) -> Waveform:
@@ -34,15 +38,53 @@ def record(seconds: float, device: int | str | None = None) -> Waveform:
         )
         status = sounddevice.wait()
     except sounddevice.PortAudioError as error:
-        raise MicrophoneError(
-            f"{microphone['name']} cannot be recorded from ({_reason(error)}). "
-            "Close other programs that use it, or choose another device."
-        ) from error
+        raise _busy(microphone, error) from error
     if status and status.input_overflow:
         raise MicrophoneError(
             "Sound was lost because the computer was too busy. Close other programs, record again."
         )
     return waveform_from_array(samples, rate_hz)
+
+
+@contextmanager
+def listening(
+    receive: Callable[[np.ndarray, float], object],
+    device: int | str | None = None,
+    lost: Callable[[], None] = lambda: None,
+) -> Iterator[str]:
+    """Hand blocks [T] float32 and their rate to `receive` while the context is open.
+
+    Gives the microphone's name. `receive` runs in PortAudio's thread and must return at once;
+    `lost` is called where the computer was too busy to take all sound. MicrophoneError as `record`.
+    """
+    sounddevice = _import_sounddevice()
+    microphone = _microphone(sounddevice, device)
+    rate_hz = float(microphone["default_samplerate"])
+
+    def hear(data: np.ndarray, _frames: int, _time: object, status: Any) -> None:
+        if status and status.input_overflow:
+            lost()
+        receive(data.mean(axis=1, dtype=np.float32), rate_hz)
+
+    try:
+        with sounddevice.InputStream(
+            samplerate=rate_hz,
+            blocksize=round(BLOCK_S * rate_hz),
+            channels=min(2, microphone["max_input_channels"]),
+            dtype="float32",
+            device=microphone["index"],
+            callback=hear,
+        ):
+            yield str(microphone["name"])
+    except sounddevice.PortAudioError as error:
+        raise _busy(microphone, error) from error
+
+
+def _busy(microphone: dict[str, Any], error: Exception) -> MicrophoneError:
+    return MicrophoneError(
+        f"{microphone['name']} cannot be recorded from ({_reason(error)}). "
+        "Close other programs that use it, or choose another device."
+    )
 
 
 def _import_sounddevice() -> ModuleType:

@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 
 from ser.audio import SAMPLE_RATE_HZ, Waveform, load_audio
-from ser.speech import Segment, Window, cut_windows, detect_speech
+from ser.errors import Cancelled, SerError
+from ser.progress import Watch
+from ser.speech import Segment, Sliding, Window, cut_windows, detect_speech, slide_windows
 
 
 def total(segments: tuple[Segment, ...]) -> float:
@@ -77,6 +79,17 @@ class TestDetectSpeech:
         expected = [detect_speech(waveform) for waveform in waveforms]
         with ThreadPoolExecutor(4) as pool:
             assert list(pool.map(detect_speech, waveforms)) == expected
+
+    def test_long_silence_is_reported_and_can_be_given_up(self) -> None:
+        silent = Waveform(np.zeros(60 * SAMPLE_RATE_HZ, np.float32))
+        shares: list[float] = []
+        detect_speech(silent, Watch(lambda share, _: shares.append(share)))
+        assert len(shares) >= 3
+        assert shares == sorted(shares)
+        assert shares[-1] <= 1
+        with pytest.raises(Cancelled):
+            detect_speech(silent, Watch(cancelled=lambda: True))
+        assert detect_speech(silent) == (), "the detector serves again"
 
     def test_the_number_of_torch_threads_stays(self) -> None:
         script = (
@@ -169,3 +182,60 @@ class TestCutWindows:
             assert inside[0][0] - window.start_s <= 0.2 + 1e-9
             assert window.end_s - inside[-1][1] <= 0.2 + 1e-9
             assert all(b[0] - a[1] <= 2.0 + 1e-9 for a, b in pairwise(inside))
+
+
+class TestSlideWindows:
+    def test_one_every_hop_and_the_last_ends_with_the_speech(self) -> None:
+        windows = slide_windows((Segment(1.0, 8.0),), 20.0, Sliding(3.0, 1.5))
+        assert_windows(
+            windows, [(0.8, 3.8, 2.8), (2.3, 5.3, 3.0), (3.8, 6.8, 3.0), (5.2, 8.2, 2.8)]
+        )
+
+    def test_short_speech_is_one_window(self) -> None:
+        windows = slide_windows((Segment(1.0, 1.5), Segment(9.0, 9.2)), 10.0, Sliding(4.0, 1.0))
+        assert_windows(windows, [(0.8, 1.7, 0.5), (8.8, 9.4, 0.2)])
+
+    def test_a_long_pause_is_never_inside(self) -> None:
+        segments = (Segment(0.0, 5.0), Segment(7.5, 12.0))
+        for window in slide_windows(segments, 12.0, Sliding(4.0, 0.5)):
+            assert window.end_s <= 5.2 or window.start_s >= 7.3
+
+    def test_a_window_in_a_pause_is_left_out(self) -> None:
+        segments = (Segment(0.0, 1.0), Segment(2.95, 4.0))
+        windows = slide_windows(segments, 4.0, Sliding(0.5, 0.5))
+        assert all(window.speech_s >= 0.1 for window in windows)
+        assert len(windows) == 4
+
+    @pytest.mark.parametrize("seed", range(50))
+    def test_speech_in_a_window_is_what_lies_in_it(self, seed: int) -> None:
+        rng = random.Random(seed)
+        segments, clock = [], 0.5
+        for _ in range(12):
+            end = clock + rng.uniform(0.2, 6.0)
+            segments.append(Segment(clock, end))
+            clock = end + rng.uniform(0.1, 3.5)
+        sliding = Sliding(rng.uniform(1.0, 5.0), rng.uniform(0.3, 1.0))
+        windows = slide_windows(segments, clock, sliding)
+        for window in windows:
+            inside = [
+                max(0.0, min(s.end_s, window.end_s) - max(s.start_s, window.start_s))
+                for s in segments
+            ]
+            assert window.speech_s == pytest.approx(sum(inside))
+            assert window.end_s - window.start_s <= sliding.window_s + 1e-9
+        assert [w.start_s for w in windows] == sorted(w.start_s for w in windows)
+        assert [w.end_s for w in windows] == sorted(w.end_s for w in windows)
+        steps = np.arange(0.0, clock, 0.01)
+        spoken = [t for t in steps if any(s.start_s <= t < s.end_s for s in segments)]
+        covered = [t for t in spoken if any(w.start_s <= t < w.end_s for w in windows)]
+        assert len(covered) > 0.99 * len(spoken)
+
+    @pytest.mark.parametrize(
+        ("window_s", "hop_s", "sentence"),
+        [(0.2, 0.1, "0.5 to 30"), (31, 1, "0.5 to 30"), (4, 5, "leave speech out"), (4, 0, "0.1")],
+    )
+    def test_lengths_that_cannot_be_meant(
+        self, window_s: float, hop_s: float, sentence: str
+    ) -> None:
+        with pytest.raises(SerError, match=sentence):
+            Sliding(window_s, hop_s)
