@@ -1,4 +1,4 @@
-"""`python -m ser predict|record|info`: what a recording says, from the command line."""
+"""`python -m ser predict|record|live|info`: what a recording says, from the command line."""
 
 import io
 import os

@@ -44,3 +44,5 @@ EMOTION_COLOURS: Final = {
     "calm": "#2f9c95",
 }
 ENCODER_COLOURS: Final = {"whisper": "#0f8b8d", "wavlm": "#c8553d", "roberta": "#7a5cc0"}
+
+ATTRIBUTE_COLOURS: Final = {"arousal": "#c8553d", "valence": "#2f8f5b", "dominance": "#6a6fd1"}

@@ -135,7 +135,8 @@ def test_ten_minutes_is_the_most() -> None:
 def test_any_rate_and_number_of_channels_becomes_16_khz(rate_hz: int) -> None:
     tone = 0.5 * np.sin(2 * np.pi * 440 * np.arange(rate_hz * 3) / rate_hz)
     stereo = np.stack([tone, np.zeros_like(tone)], axis=1)
-    ear, updates = Ear(), []
+    ear = Ear()
+    updates: list[Update] = []
     with Live(ear, updates.append, window_s=3.0) as session:
         for block in np.array_split(stereo, 37):
             session.receive(block, rate_hz)
@@ -169,7 +170,8 @@ def test_a_fault_of_the_answering_reaches_who_stops() -> None:
 
 def test_what_is_no_sound_is_refused() -> None:
     with Live(Ear(), print) as session:
-        for samples, rate_hz in [(np.zeros(9, np.int16), 16_000), (np.zeros(9), 10)]:
+        refused: list[tuple[np.ndarray, int]] = [(np.zeros(9, np.int16), 16_000), (np.zeros(9), 10)]
+        for samples, rate_hz in refused:
             with pytest.raises(AudioError, match="Live sound"):
                 session.receive(samples, rate_hz)
 

@@ -10,7 +10,7 @@ import pytest
 from ser.audio import Waveform
 from ser.labels import EMOTION_COLOURS, ENCODER_COLOURS
 from ser.plots import QUIET, attention_figure, attribute_figure, emotion_figure
-from ser.plots.attention import MAX_COLUMNS
+from ser.plots.lanes import MAX_COLUMNS
 from ser.prediction import EncoderAttention, Prediction
 from ser.transcript import Transcript, Word
 from tests.contrast import contrast

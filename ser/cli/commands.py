@@ -2,12 +2,14 @@
 
 import contextlib
 import logging
+import math
 import sys
 import warnings
 import wave
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any, TextIO
 
 import numpy as np
 from huggingface_hub.utils import logging as hub_logging
@@ -19,15 +21,23 @@ from huggingface_hub.utils.tqdm import (
 from tqdm import tqdm
 from transformers.utils import logging as transformers_logging
 
-from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from ser.cli.arguments import DOCUMENTS
 from ser.cli.info import describe
+from ser.cli.live import live
 from ser.cli.table import OneFileWriter, PipeConsole, RowsWriter
-from ser.cli.writers import CsvWriter, JsonWriter, Writer
+from ser.cli.writers import ENDINGS, CsvWriter, DocumentWriter, JsonWriter, Writer
 from ser.errors import SerError
+from ser.export import report, textgrid
 from ser.microphone import record as record_sound
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
+from ser.recording import Stretch
+from ser.regions import from_metrics
+from ser.speech import Sliding
 from ser.transcription import BackgroundTranscriber
+
+__all__ = ["info", "live", "predict", "quiet_libraries", "record", "save_wav"]
 
 MICROPHONE = "microphone"  # what a recording that is not kept is called in the results
 EXPECTED_WAIT_S = 8.0  # loading Whisper from the disk, or finding that the Hub does not answer
@@ -38,12 +48,15 @@ def predict(options: Namespace) -> int:
     recognizer = _load(options)
     files: Sequence[str] = options.files
     transcripts = [options.transcript] * len(files)
-    answers = recognizer.predict_many(files, transcripts)
-    writer = _writer(options, recognizer, single=len(files) == 1)
+    answers = recognizer.predict_many(files, transcripts, **_part(options))
     failed = False
-    with tqdm(
-        total=len(files), unit="file", disable=len(files) == 1 or not sys.stderr.isatty()
-    ) as bar:
+    with (
+        _output(options) as stream,
+        tqdm(
+            total=len(files), unit="file", disable=len(files) == 1 or not sys.stderr.isatty()
+        ) as bar,
+    ):
+        writer = _writer(options, recognizer, stream, single=len(files) == 1)
         for file, answer in zip(files, answers, strict=True):
             with bar.external_write_mode(file=sys.stdout):
                 failed |= not _write(writer, file, answer)
@@ -54,11 +67,13 @@ def predict(options: Namespace) -> int:
 def record(options: Namespace) -> int:
     """Record from the microphone and answer for it; 1 when that failed."""
     recognizer = _load(options)
-    writer = _writer(options, recognizer, single=True)
+    writer = _writer(options, recognizer, sys.stdout, single=True)
     file = MICROPHONE if options.output is None else str(options.output)
     try:
         waveform = _listen(options)
-        answer: Prediction | SerError = recognizer.predict(waveform, options.transcript)
+        answer: Prediction | SerError = recognizer.predict(
+            waveform, options.transcript, **_part(options)
+        )
     except SerError as error:
         answer = error
     return int(not _write(writer, file, answer))
@@ -143,22 +158,70 @@ def _await(transcriber: BackgroundTranscriber) -> None:
     _tell(transcriber.status)
 
 
-def _writer(options: Namespace, recognizer: Recognizer, single: bool) -> Writer:
+def _part(options: Namespace) -> dict[str, Any]:
+    """What of a recording is analysed, and in which windows, where that was said."""
+    part: dict[str, Any] = {}
+    if options.window is not None:
+        part["sliding"] = Sliding(options.window, options.hop)
+    if options.start is not None or options.end is not None:
+        end_s = math.inf if options.end is None else options.end
+        part["stretch"] = Stretch(options.start or 0.0, end_s)
+    return part
+
+
+@contextlib.contextmanager
+def _output(options: Namespace) -> Iterator[TextIO]:
+    """Where results go: stdout, or the file that was named; documents make their own files."""
+    if options.output is None or options.format in DOCUMENTS:
+        yield sys.stdout
+        return
+    try:
+        stream = options.output.open("x", encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise SerError(f"{options.output} cannot be written ({error.strerror}).") from error
+    with stream:
+        yield stream
+
+
+def _writer(options: Namespace, recognizer: Recognizer, stream: TextIO, single: bool) -> Writer:
     if options.format == "json":
-        return JsonWriter(sys.stdout, options.timeline)
+        return JsonWriter(stream, options.timeline)
     if options.format == "csv":
         classes = recognizer.bundle.config.fusion.emotions
-        return CsvWriter(sys.stdout, options.timeline, classes)
-    console = PipeConsole(highlight=False)
+        return CsvWriter(stream, options.timeline, classes)
+    if options.format in DOCUMENTS:
+        target: Path | None = options.output
+        if target is not None and not single:
+            target.mkdir(exist_ok=True)
+        make = _report(recognizer) if options.format == "html" else _textgrid
+        return DocumentWriter(make, ENDINGS[options.format], target, stream, _tell)
+    console = PipeConsole(highlight=False, file=stream)
     return (OneFileWriter if single else RowsWriter)(console, options.timeline)
 
 
+def _textgrid(_file: str, prediction: Prediction) -> str:
+    return textgrid(prediction)
+
+
+def _report(recognizer: Recognizer) -> Callable[[str, Prediction], str]:
+    regions = from_metrics(recognizer.bundle.metrics)
+
+    def make(file: str, prediction: Prediction) -> str:
+        return report(Path(file).name, prediction, load_audio(file), regions)
+
+    return make
+
+
 def _write(writer: Writer, file: str, answer: Prediction | SerError) -> bool:
-    """Print one result; whether it is an answer."""
+    """Print one result; whether it is an answer that could be written."""
     if isinstance(answer, SerError):
         writer.fault(file, str(answer))
         return False
-    writer.answer(file, answer)
+    try:
+        writer.answer(file, answer)
+    except SerError as error:
+        writer.fault(file, str(error))
+        return False
     if not writer.tells_notes:
         for note in answer.notes:
             _tell(f"{file}: {note}")

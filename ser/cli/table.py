@@ -8,7 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ser.cli.writers import most_probable, texts_of_windows
+from ser.cli.writers import most_probable
+from ser.export import texts_of_windows
 from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS
 from ser.prediction import Prediction
 
@@ -38,7 +39,7 @@ class OneFileWriter:
         seconds = f"{prediction.duration_s:.1f} s, {prediction.speech_s:.1f} s of speech"
         parts: list[RenderableType] = [
             Text.assemble((file, "bold"), f"  {seconds}"),
-            Padding(_bars(prediction.emotions), (1, 0, 1, 2)),
+            Padding(bars(prediction.emotions), (1, 0, 1, 2)),
             Padding(_facts(prediction), (0, 0, 0, 2)),
         ]
         parts += [Padding(Text(note, "yellow"), (0, 0, 0, 2)) for note in prediction.notes]
@@ -108,15 +109,15 @@ class RowsWriter:
         self.console.print(row)
 
 
-def _bars(emotions: Mapping[str, float]) -> Table:
+def bars(emotions: Mapping[str, float]) -> Table:
     """The distribution in the bundle's order, the most probable class in bold."""
-    bars = Table.grid(padding=(0, GAP, 0, 0))
+    grid = Table.grid(padding=(0, GAP, 0, 0))
     first = most_probable(emotions)
     for name, share in emotions.items():
         style = "bold" if name == first else ""
         bar = Text("█" * round(BAR_CELLS * share), EMOTION_COLOURS[name])
-        bars.add_row(Text(name, style), Text(f"{share:6.1%}", style), bar)
-    return bars
+        grid.add_row(Text(name, style), Text(f"{share:6.1%}", style), bar)
+    return grid
 
 
 def _facts(prediction: Prediction) -> Table:

@@ -1,16 +1,14 @@
-"""Results for programs: JSON lines and CSV, one after the other as they come."""
+"""Results for programs: JSON lines, CSV, Praat and reports, one after the other as they come."""
 
-import csv
-import json
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol, TextIO
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Protocol, TextIO
 
-from ser.answer import words_of_windows
-from ser.labels import ATTRIBUTES, ENCODERS
+from ser.errors import SerError
+from ser.export import columns, json_line, rows_of, to_csv
 from ser.prediction import Prediction
-from ser.speech import Window
 
-DIGITS = 6  # after the point in CSV; JSON has all there are
+ENDINGS = {"textgrid": ".TextGrid", "html": ".html"}  # formats of one document for each recording
 
 
 class Writer(Protocol):
@@ -34,14 +32,11 @@ class JsonWriter:
 
     def answer(self, file: str, prediction: Prediction) -> None:
         """`file` and everything in the prediction."""
-        self._write({"file": file, **prediction.to_dict(self.timeline)})
+        print(json_line(file, prediction, self.timeline), file=self.stream, flush=True)
 
     def fault(self, file: str, sentence: str) -> None:
         """`file` and `error`."""
-        self._write({"file": file, "error": sentence})
-
-    def _write(self, values: Mapping[str, Any]) -> None:
-        print(json.dumps(values, ensure_ascii=False), file=self.stream, flush=True)
+        print(json_line(file, SerError(sentence)), file=self.stream, flush=True)
 
 
 class CsvWriter:
@@ -52,72 +47,68 @@ class CsvWriter:
     def __init__(self, stream: TextIO, timeline: bool, classes: Sequence[str]) -> None:
         self.stream = stream
         self.timeline = timeline
-        span = ["start_s", "end_s"] if timeline else []
-        shares = [f"contribution_{name}" for name in ENCODERS]
-        columns = [
-            *["file", *span, "duration_s", "speech_s", "emotion"],
-            *[*classes, *ATTRIBUTES, *shares],
-            *["transcript", "transcript_source", "error"],
-        ]
-        self.rows = csv.DictWriter(stream, columns, lineterminator="\n")
-        self.rows.writeheader()
+        self.columns = columns(classes, timeline)
+        self._print(to_csv([], self.columns))
 
     def answer(self, file: str, prediction: Prediction) -> None:
         """The recording's row, or the rows of its windows with the words said in each."""
-        known = {
-            "file": file,
-            "duration_s": prediction.duration_s,
-            "transcript_source": prediction.transcript.source,
-        }
-        if not self.timeline:
-            text = prediction.transcript.text
-            self._write({**known, **_figures(prediction), "transcript": text})
-            return
-        for window, text in zip(prediction.windows, texts_of_windows(prediction), strict=True):
-            span = {"start_s": window.start_s, "end_s": window.end_s}
-            self._write({**known, **span, **_figures(window), "transcript": text})
+        rows = rows_of(file, prediction, self.timeline)
+        self._print(to_csv(rows, self.columns, header=False))
 
     def fault(self, file: str, sentence: str) -> None:
         """A row with nothing but the file and its error."""
-        self._write({"file": file, "error": sentence})
+        self._print(to_csv(rows_of(file, SerError(sentence)), self.columns, header=False))
 
-    def _write(self, values: Mapping[str, Any]) -> None:
-        self.rows.writerow(
-            {
-                name: round(value, DIGITS) if isinstance(value, float) else value
-                for name, value in values.items()
-            }
-        )
+    def _print(self, text: str) -> None:
+        self.stream.write(text)
         self.stream.flush()
 
 
-def texts_of_windows(prediction: Prediction) -> list[str]:
-    """The words said in each window."""
-    windows = [Window(part.start_s, part.end_s, part.speech_s) for part in prediction.windows]
-    words = words_of_windows(prediction.transcript.words, windows)
-    return [" ".join(word.text for word in items) for items in words]
+class DocumentWriter:
+    """A document for each recording: in a folder, under one name, or on the stream.
 
+    What fails, and a document whose name is taken, is told to `tell`.
+    """
 
-class _Answer(Protocol):
-    """What the answers for a recording and for one of its windows have in common."""
+    tells_notes = False
 
-    @property
-    def speech_s(self) -> float: ...
-    @property
-    def emotions(self) -> dict[str, float]: ...
-    @property
-    def attributes(self) -> dict[str, float]: ...
-    @property
-    def contributions(self) -> dict[str, float]: ...
+    def __init__(
+        self,
+        make: Callable[[str, Prediction], str],
+        ending: str,
+        target: Path | None,
+        stream: TextIO,
+        tell: Callable[[str], None],
+    ) -> None:
+        self.make = make
+        self.ending = ending
+        self.target = target
+        self.stream = stream
+        self.tell = tell
+
+    def answer(self, file: str, prediction: Prediction) -> None:
+        """Write the document. SerError where that cannot be done."""
+        text = self.make(file, prediction)
+        if self.target is None:
+            self.stream.write(text)
+            return
+        path = self.target
+        if path.is_dir():
+            path = path / f"{Path(file).stem}{self.ending}"
+        try:
+            with path.open("x", encoding="utf-8", newline="\n") as document:
+                document.write(text)
+        except FileExistsError as error:
+            raise SerError(f"{path} exists already. Move it, or choose another folder.") from error
+        except OSError as error:
+            raise SerError(f"{path} cannot be written ({error.strerror}).") from error
+        self.tell(f"{path} is written.")
+
+    def fault(self, file: str, sentence: str) -> None:
+        """The sentence, which names the file."""
+        self.tell(sentence)
 
 
 def most_probable(emotions: Mapping[str, float]) -> str:
     """The class with the highest probability."""
     return max(emotions, key=emotions.__getitem__)
-
-
-def _figures(answer: _Answer) -> dict[str, Any]:
-    shares = {f"contribution_{name}": share for name, share in answer.contributions.items()}
-    emotion = most_probable(answer.emotions)
-    figures = {"speech_s": answer.speech_s, "emotion": emotion}
-    return {**figures, **answer.emotions, **answer.attributes, **shares}

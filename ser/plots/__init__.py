@@ -9,14 +9,28 @@ says in words what it shows in `layout.meta["description"]`, for readers who can
 from ser.plots.attention import attention_figure
 from ser.plots.attributes import attribute_figure
 from ser.plots.common import ENCODER_HEARS, ENCODER_NAMES, QUIET, left_out
+from ser.plots.cube import Take, path_figure, projections_figure, takes_figure
 from ser.plots.emotions import emotion_figure
+from ser.plots.envelope import Envelope, envelope
+from ser.plots.self_attention import self_attention_figure
+from ser.plots.timeline import attribute_curves_figure, ribbon_figure, timeline_figure
 
 __all__ = [
     "ENCODER_HEARS",
     "ENCODER_NAMES",
     "QUIET",
+    "Envelope",
+    "Take",
     "attention_figure",
+    "attribute_curves_figure",
     "attribute_figure",
     "emotion_figure",
+    "envelope",
     "left_out",
+    "path_figure",
+    "projections_figure",
+    "ribbon_figure",
+    "self_attention_figure",
+    "takes_figure",
+    "timeline_figure",
 ]

@@ -8,13 +8,19 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
-from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.audio import Waveform
 from ser.labels import ENCODER_COLOURS, ENCODERS
-from ser.plots.common import ENCODER_HEARS, ENCODER_NAMES, QUIET, described, left_out
+from ser.plots.common import (
+    ENCODER_HEARS,
+    ENCODER_NAMES,
+    described,
+    left_out,
+    with_alpha,
+)
+from ser.plots.lanes import MAX_COLUMNS, WORDS_RANGE, time_axis, waveform_outline, word_boxes
 from ser.prediction import EncoderAttention, Prediction
 from ser.transcript import Word
 
-MAX_COLUMNS = 1200  # more columns than a screen shows only make the page slow
 LONE_TOKEN_S = 0.05  # width of a token that belongs to no word
 
 # Lanes of the attention figure from top to bottom: y axis -> (lower, upper) end of its domain.
@@ -26,12 +32,17 @@ LANES = {
     "roberta": ("y5", (0.02, 0.16)),
 }
 
-LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": {"range": [-0.56, 0.56]}}
+LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": WORDS_RANGE}
 
 
 def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
     """Waveform, words and the three encoders' attention on one time axis, each in its lane."""
-    figure = go.Figure([_envelope(waveform), _word_boxes(prediction.transcript.words)])
+    figure = go.Figure(
+        [
+            waveform_outline(waveform, LANES["waveform"][0]),
+            word_boxes(prediction.transcript.words, LANES["words"][0]),
+        ]
+    )
     for name in ENCODERS:
         view = prediction.attention.get(name)
         if view is not None and view.tokens is not None:
@@ -48,7 +59,6 @@ def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
         }
         for lane, (axis, domain) in LANES.items()
     }
-    edge_s = 0.005 * prediction.duration_s  # room for the outlines of the first and last word
     figure.update_layout(
         height=560,
         margin={"l": 10, "r": 10, "t": 8, "b": 44},
@@ -56,70 +66,10 @@ def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
         barmode="overlay",
         bargap=0,
         hovermode="closest",
-        xaxis={
-            "range": [-edge_s, prediction.duration_s + edge_s],
-            "title": {"text": "Time in seconds", "standoff": 8, "font": {"size": 13}},
-            "anchor": "free",
-            "position": 0,
-            "zeroline": False,
-            "showspikes": True,
-            "spikemode": "across",
-            "spikesnap": "cursor",
-            "spikethickness": 1,
-            "spikedash": "solid",
-            "spikecolor": QUIET,
-        },
+        xaxis={**time_axis(prediction), "anchor": "free", "position": 0},
         **lanes,
     )
     return described(figure, _peaks_in_words(prediction))
-
-
-def _envelope(waveform: Waveform) -> go.Scatter:
-    """Highest and lowest sample of each column, as one closed outline."""
-    samples = waveform.samples
-    columns = min(MAX_COLUMNS, len(samples))
-    starts = np.linspace(0, len(samples), columns, endpoint=False).astype(int)
-    # float32 would print 0.1 with seventeen digits
-    highest = np.maximum.reduceat(samples, starts).astype(float)
-    lowest = np.minimum.reduceat(samples, starts).astype(float)
-    times = starts / SAMPLE_RATE_HZ
-    return go.Scatter(
-        x=np.concatenate([times, times[::-1]]).round(4).tolist(),
-        y=np.concatenate([highest, lowest[::-1]]).round(4).tolist(),
-        yaxis=LANES["waveform"][0],
-        fill="toself",
-        fillcolor=QUIET,
-        line={"width": 1, "color": QUIET},
-        mode="lines",
-        hoverinfo="skip",
-    )
-
-
-def _word_boxes(words: Sequence[Word]) -> go.Bar:
-    """One box for each word; `meta` tells who draws the figure to fit the text to the boxes."""
-    texts = [escape(word.text, quote=False) for word in words]
-    return go.Bar(
-        orientation="h",
-        base=[word.start_s for word in words],
-        x=[word.end_s - word.start_s for word in words],
-        y=[0.0] * len(words),
-        width=1.0,
-        yaxis=LANES["words"][0],
-        text=texts,
-        textposition="inside",
-        insidetextanchor="middle",
-        textangle=0,
-        textfont={"size": 11},
-        meta="words",
-        marker={"color": "rgba(125, 133, 144, 0.14)", "line": {"width": 1, "color": QUIET}},
-        customdata=[
-            [text, word.start_s, word.end_s] for text, word in zip(texts, words, strict=True)
-        ],
-        hovertemplate=(
-            "<b>%{customdata[0]}</b><br>%{customdata[1]:.2f} to %{customdata[2]:.2f} s"
-            "<extra></extra>"
-        ),
-    )
 
 
 def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
@@ -131,7 +81,7 @@ def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
         yaxis=LANES[name][0],
         mode="lines",
         fill="tozeroy",
-        fillcolor=_with_alpha(colour, 0.3),
+        fillcolor=with_alpha(colour, 0.3),
         line={"width": 2, "color": colour},
         connectgaps=False,
         hovertemplate=(
@@ -172,7 +122,7 @@ def _token_bars(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.
         y=list(view.weights),
         yaxis=LANES[name][0],
         customdata=tokens,
-        marker={"color": _with_alpha(colour, 0.55), "line": {"width": 1.5, "color": colour}},
+        marker={"color": with_alpha(colour, 0.55), "line": {"width": 1.5, "color": colour}},
         hovertemplate=(
             f"{ENCODER_NAMES[name]}<br><b>%{{customdata}}</b>: %{{y:.2%}} of its attention"
             "<extra></extra>"
@@ -230,8 +180,3 @@ def _peaks_in_words(prediction: Prediction) -> str:
         token = f' ("{view.tokens[peak].strip()}")' if view.tokens else ""
         parts.append(f"{ENCODER_NAMES[name]} looked most at {view.times_s[peak]:.2f} s{token}")
     return "Attention over time: " + "; ".join(parts) + "."
-
-
-def _with_alpha(colour: str, alpha: float) -> str:
-    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
-    return f"rgba({red}, {green}, {blue}, {alpha})"

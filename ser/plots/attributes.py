@@ -19,19 +19,26 @@ def attribute_figure(prediction: Prediction) -> go.Figure:
     """Valence, arousal and dominance (x, y, z; 1..7) as a point in a cube, with its shadows."""
     point = tuple(prediction.attributes[name] for name in ("valence", "arousal", "dominance"))
     figure = go.Figure([_drop_lines(point), _shadows(point), _point(prediction)])
-    figure.update_layout(
-        height=450,
-        margin={"l": 0, "r": 0, "t": 0, "b": 0},
-        showlegend=False,
-        uirevision="attributes",  # one value for ever: the viewer's camera stays
-        scene=_scene(distance=1.0),
-    )
-    narrow = {"height": 320, "scene": _scene(distance=1.4, narrow=True)}
+    figure.update_layout(cube_layout())
+    narrow = cube_layout(narrow=True)
     spoken = ", ".join(
         f"{name} {prediction.attributes[name]:.2f} ({low} 1 to {high} 7)"
         for name, (low, high) in ATTRIBUTE_ENDS.items()
     )
     return described(figure, f"A point in a cube: {spoken}.", narrow)
+
+
+def cube_layout(narrow: bool = False) -> dict:
+    """The layout of every figure in the cube: on a phone only height and scene differ."""
+    if narrow:
+        return {"height": 320, "scene": _scene(distance=1.4, narrow=True)}
+    return {
+        "height": 450,
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "showlegend": False,
+        "uirevision": "attributes",  # one value for ever: the viewer's camera stays
+        "scene": _scene(distance=1.0),
+    }
 
 
 def _scene(distance: float, narrow: bool = False) -> dict:

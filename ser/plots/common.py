@@ -22,3 +22,9 @@ def described(figure: go.Figure, description: str, narrow: dict | None = None) -
     """Without plotly's own colours, with what the drawer needs beside the figure."""
     meta = {"description": description, "narrow": narrow or {}}
     return figure.update_layout(template=go.layout.Template(), meta=meta)
+
+
+def with_alpha(colour: str, alpha: float) -> str:
+    """A colour "#rrggbb" that lets `1 - alpha` of its background through."""
+    red, green, blue = (int(colour[start : start + 2], 16) for start in (1, 3, 5))
+    return f"rgba({red}, {green}, {blue}, {alpha})"

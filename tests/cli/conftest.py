@@ -19,6 +19,7 @@ def fake(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
         return FakeRecognizer(wishes.get("own"))
 
     monkeypatch.setattr(Recognizer, "from_pretrained", load)
+    FakeRecognizer.parts.clear()
     return wishes
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,23 +19,28 @@ HUM = Waveform((0.1 * np.sin(np.arange(2 * SAMPLE_RATE_HZ) / 9)).astype(np.float
 class FakeRecognizer:
     """Answers without looking: a fault for names with "bad", two windows, made-up numbers."""
 
+    parts: ClassVar[list[dict[str, Any]]] = []  # which part of each recording was asked for
+
     def __init__(self, transcriber: Any = None) -> None:
         fusion = SimpleNamespace(emotions=CLASSES)
-        self.bundle = SimpleNamespace(config=SimpleNamespace(fusion=fusion))
+        self.bundle = SimpleNamespace(config=SimpleNamespace(fusion=fusion), metrics={})
         self.transcriber = transcriber
 
-    def predict(self, audio: str | Waveform, transcript: str | None = None) -> Prediction:
+    def predict(
+        self, audio: str | Waveform, transcript: str | None = None, **part: Any
+    ) -> Prediction:
+        self.parts.append(part)
         if "bad" in str(audio):
             raise AudioError(f"{Path(str(audio)).name} is bad. Choose another.")
         source = "fake" if transcript is None else "user"
         return with_windows(fake_prediction(transcript or "So it is, é", HUM, source))
 
     def predict_many(
-        self, audios: Sequence[str], transcripts: Sequence[str | None]
+        self, audios: Sequence[str], transcripts: Sequence[str | None], **part: Any
     ) -> Iterator[Prediction | SerError]:
         for audio, transcript in zip(audios, transcripts, strict=True):
             try:
-                yield self.predict(audio, transcript)
+                yield self.predict(audio, transcript, **part)
             except SerError as error:
                 yield error
 

@@ -19,6 +19,8 @@ from ser.cli import commands
 from ser.cli.arguments import expand
 from ser.errors import MicrophoneError, SerError
 from ser.prediction import Prediction
+from ser.recording import Stretch
+from ser.speech import Sliding
 from ser.transcription import BackgroundTranscriber
 from tests.cli.helpers import HUM, FakeRecognizer
 
@@ -38,6 +40,31 @@ class TestOptions:
         main(["predict", "a.wav", "--transcript", "so"])
         assert fake["transcriber"] is None, "nobody has to listen to what is known"
 
+    @pytest.mark.usefixtures("fake")
+    def test_windows_and_stretches_reach_the_recogniser(self) -> None:
+        for options in (
+            ["--timeline", "--window", "3", "--hop", "1"],
+            ["--timeline", "--window", "3"],
+            ["--start", "2", "--end", "4.5"],
+            ["--start", "2"],
+            [],
+        ):
+            assert main(["predict", "a.wav", *options]) == 0
+        assert FakeRecognizer.parts == [
+            {"sliding": Sliding(3.0, 1.0)},
+            {"sliding": Sliding(3.0, 1.5)},
+            {"stretch": Stretch(2.0, 4.5)},
+            {"stretch": Stretch(2.0, float("inf"))},
+            {},
+        ]
+
+    @pytest.mark.usefixtures("fake")
+    def test_a_window_that_cannot_be_meant_is_one_sentence(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert main(["predict", "a.wav", "--timeline", "--window", "99"]) == 1
+        assert capsys.readouterr().err.startswith("error: A window takes 0.5 to 30 s")
+
     def test_the_environment_names_a_bundle(
         self, fake: dict[str, Any], monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -53,6 +80,10 @@ class TestOptions:
             ["predict", "a.wav", "--dtype", "int8"], ["record", "--seconds", "long"],
             ["record", "--output", "a.mp3"], ["record", "--output", "no/such/folder/a.wav"],
             ["record", "--output", "taken.wav"],
+            ["predict", "a.wav", "--window", "2"], ["predict", "a.wav", "--timeline", "--hop", "1"],
+            ["predict", "a.wav", "b.wav", "--format", "html"],
+            ["predict", "a.wav", "--output", "taken.wav"],
+            ["predict", "a.wav", "--output", "no/such/a.csv"], ["live", "--format", "csv"],
         ],
         ids=" ".join,
     )  # fmt: skip
@@ -104,8 +135,8 @@ class TestConsole:
             monkeypatch.setattr(sys, "stdout", out)
             many = FakeRecognizer.predict_many
 
-            def spy(*arguments: Any) -> Iterator[Prediction | SerError]:
-                for answer in many(*arguments):
+            def spy(*arguments: Any, **part: Any) -> Iterator[Prediction | SerError]:
+                for answer in many(*arguments, **part):
                     seen.append(len((tmp_path / "out").read_text().splitlines()))
                     yield answer
 
@@ -177,7 +208,7 @@ class TestConsole:
         capsys: pytest.CaptureFixture[str],
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
-        def interrupted(*_: Any) -> Any:
+        def interrupted(*_: Any, **__: Any) -> Any:
             raise KeyboardInterrupt
 
         monkeypatch.setattr(FakeRecognizer, "predict_many", interrupted)

@@ -127,7 +127,8 @@ class TestProgress:
         steps: list[str] = []
         recognizer.analyse(long, progress=lambda _, doing: steps.append(doing))
         for after in range(1, len(steps)):
-            cancel, seen = threading.Event(), []
+            cancel = threading.Event()
+            seen: list[str] = []
 
             def watch(_: float, doing: str, cancel: Any = cancel, seen: Any = seen) -> None:
                 seen.append(doing)

@@ -1,0 +1,264 @@
+"""Several points in the cube: the path through time, takes side by side, regions of the emotions.
+
+Axes are x valence, y arousal, z dominance, as in `attribute_figure`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from itertools import combinations
+
+import numpy as np
+import plotly.graph_objects as go
+
+from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES, EMOTION_COLOURS
+from ser.plots.attributes import cube_layout
+from ser.plots.common import QUIET, described, with_alpha
+from ser.prediction import Prediction, WindowPrediction
+from ser.regions import Region
+
+AXES = ("valence", "arousal", "dominance")
+SYMBOLS = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
+TIME_COLOURS = "Viridis"
+ELLIPSE_POINTS = 40
+POINT_HOVER = "Valence %{x:.2f}<br>Arousal %{y:.2f}<br>Dominance %{z:.2f}<extra></extra>"
+
+
+@dataclass(frozen=True)
+class Take:
+    """An answer with the name it goes by."""
+
+    name: str
+    prediction: Prediction
+
+
+def path_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Figure:
+    """The way of a recording through the cube, window by window, coloured by time."""
+    points = _points(prediction.windows)
+    times = [(window.start_s + window.end_s) / 2 for window in prediction.windows]
+    path = go.Scatter3d(
+        **_xyz(points),
+        mode="lines+markers",
+        name="Path",
+        marker={
+            "size": 5,
+            "color": times,
+            "colorscale": TIME_COLOURS,
+            "colorbar": {"title": {"text": "s"}, "thickness": 12, "len": 0.6},
+        },
+        line={"width": 4, "color": times, "colorscale": TIME_COLOURS},
+        customdata=[
+            [window.start_s, window.end_s, max(window.emotions, key=window.emotions.__getitem__)]
+            for window in prediction.windows
+        ],
+        hovertemplate=(
+            "%{customdata[0]:.1f} to %{customdata[1]:.1f} s: %{customdata[2]}<br>" + POINT_HOVER
+        ),
+    )
+    ends = points[[0, -1]] if len(points) > 1 else points
+    names = ["<b>Start</b>", "<b>End</b>"][: len(ends)]
+    marks = go.Scatter3d(
+        **_xyz(ends), mode="text", text=names, textposition="top center", hoverinfo="skip"
+    )
+    figure = _cube([*_regions(regions), path, marks])
+    travelled = "; ".join(
+        f"{axis} from {points[0, i]:.2f} to {points[-1, i]:.2f}" for i, axis in enumerate(AXES)
+    )
+    return described(
+        figure,
+        f"A path of {len(points)} points in a cube, coloured by time: {travelled}.",
+        _narrow(),
+    )
+
+
+def takes_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) -> go.Figure:
+    """Several answers in one cube, each under its name, in its emotion's colour."""
+    marks = [
+        go.Scatter3d(
+            **_xyz(_points([take.prediction])),
+            mode="markers+text",
+            name=escape(take.name, quote=False),
+            text=[f"<b>{escape(take.name, quote=False)}</b>"],
+            textposition="top center",
+            marker={
+                "size": 8,
+                "symbol": SYMBOLS[index % len(SYMBOLS)],
+                "color": EMOTION_COLOURS[take.prediction.emotion],
+            },
+            hovertemplate=f"{take.prediction.emotion.capitalize()}<br>{POINT_HOVER}",
+        )
+        for index, take in enumerate(takes)
+    ]
+    return described(
+        _cube([*_regions(regions), *marks]), f"Takes in a cube: {_in_words(takes)}.", _narrow()
+    )
+
+
+def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) -> go.Figure:
+    """The cube seen from its three sides. A single long take shows its windows' path too."""
+    figure = go.Figure()
+    for panel, (across, up) in enumerate(combinations(AXES, 2)):
+        number = "" if panel == 0 else str(panel + 1)
+        place = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
+        figure.add_traces([_ellipse(region, across, up, place) for region in regions])
+        if len(takes) == 1 and len(takes[0].prediction.windows) > 1:
+            figure.add_trace(_flat_path(takes[0].prediction.windows, across, up, place))
+        figure.add_trace(_flat_points(takes, across, up, place))
+        left = panel * 0.36
+        figure.update_layout(
+            {
+                f"xaxis{number}": {**_flat_axis(across), "domain": [left, left + 0.28]},
+                f"yaxis{number}": {**_flat_axis(up), "anchor": f"x{number}"},
+            }
+        )
+    figure.update_layout(
+        height=320, margin={"l": 44, "r": 10, "t": 10, "b": 44}, hovermode="closest"
+    )
+    stacked = {
+        f"{kind}axis{number}": {"domain": domain}
+        for number, low in (("", 0.72), ("2", 0.36), ("3", 0.0))
+        for kind, domain in (("x", [0.0, 1.0]), ("y", [low, low + 0.28]))
+    }
+    narrow = {"height": 900, **_merged(figure, stacked)}
+    return described(figure, f"Three sides of the cube: {_in_words(takes)}.", narrow)
+
+
+def _cube(traces: Sequence[go.Scatter3d | go.Mesh3d]) -> go.Figure:
+    return go.Figure(list(traces)).update_layout(cube_layout())
+
+
+def _narrow() -> dict:
+    return cube_layout(narrow=True)
+
+
+def _points(answers: Sequence[Prediction | WindowPrediction]) -> np.ndarray:
+    """[N, 3] in the order of AXES."""
+    return np.array([[answer.attributes[axis] for axis in AXES] for answer in answers])
+
+
+def _xyz(points: np.ndarray) -> dict[str, list[float]]:
+    return dict(zip("xyz", points.T.tolist(), strict=True))
+
+
+def _regions(regions: Sequence[Region]) -> list[go.Mesh3d | go.Scatter3d]:
+    """Transparent ellipsoids, one standard deviation wide, each with its name inside."""
+    shapes: list[go.Mesh3d | go.Scatter3d] = []
+    order = [ATTRIBUTES.index(axis) for axis in AXES]
+    for region in regions:
+        centre, half_axes = region.ellipsoid()
+        surface = (centre + _sphere() @ half_axes)[:, order]
+        shapes.append(
+            go.Mesh3d(
+                **_xyz(np.clip(surface, ATTRIBUTE_MIN, ATTRIBUTE_MAX)),
+                alphahull=0,
+                color=EMOTION_COLOURS[region.emotion],
+                opacity=0.16,
+                name=region.emotion.capitalize(),
+                hoverinfo="skip",
+            )
+        )
+    if regions:
+        centres = np.array([region.mean for region in regions])[:, order]
+        shapes.append(
+            go.Scatter3d(
+                **_xyz(centres),
+                mode="text",
+                text=[region.emotion.capitalize() for region in regions],
+                textfont={"size": 11},
+                customdata=[region.count for region in regions],
+                hovertemplate="%{text}: mean of %{customdata} recordings<br>" + POINT_HOVER,
+            )
+        )
+    return shapes
+
+
+def _sphere() -> np.ndarray:
+    """Points [P, 3] on the unit sphere."""
+    polar, around = np.meshgrid(np.linspace(0, np.pi, 9), np.linspace(0, 2 * np.pi, 16))
+    return np.stack(
+        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1
+    ).reshape(-1, 3)
+
+
+def _ellipse(region: Region, across: str, up: str, place: dict) -> go.Scatter:
+    """The points one standard deviation from the mean of two of the attributes."""
+    rows = [ATTRIBUTES.index(across), ATTRIBUTES.index(up)]
+    values, vectors = np.linalg.eigh(np.array(region.covariance)[np.ix_(rows, rows)])
+    angles = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS)
+    circle = np.stack([np.cos(angles), np.sin(angles)])
+    outline = np.array(region.mean)[rows, None] + vectors @ (
+        np.sqrt(np.maximum(values, 0.0))[:, None] * circle
+    )
+    colour = EMOTION_COLOURS[region.emotion]
+    return go.Scatter(
+        x=outline[0].tolist(),
+        y=outline[1].tolist(),
+        mode="lines",
+        name=region.emotion.capitalize(),
+        line={"width": 1.5, "color": colour},
+        fill="toself",
+        fillcolor=with_alpha(colour, 0.08),
+        hoveron="fills",
+        text=f"{region.emotion.capitalize()}: {region.count} recordings",
+        hoverinfo="text",
+        **place,
+    )
+
+
+def _flat_path(
+    windows: Sequence[WindowPrediction], across: str, up: str, place: dict
+) -> go.Scatter:
+    times = [(window.start_s + window.end_s) / 2 for window in windows]
+    return go.Scatter(
+        x=[window.attributes[across] for window in windows],
+        y=[window.attributes[up] for window in windows],
+        mode="lines+markers",
+        line={"width": 1, "color": QUIET},
+        marker={"size": 5, "color": times, "colorscale": TIME_COLOURS},
+        customdata=times,
+        hovertemplate="%{customdata:.1f} s: %{x:.2f}, %{y:.2f}<extra></extra>",
+        **place,
+    )
+
+
+def _flat_points(takes: Sequence[Take], across: str, up: str, place: dict) -> go.Scatter:
+    return go.Scatter(
+        x=[take.prediction.attributes[across] for take in takes],
+        y=[take.prediction.attributes[up] for take in takes],
+        mode="markers+text",
+        text=[f"<b>{escape(take.name, quote=False)}</b>" for take in takes],
+        textposition="top center",
+        marker={
+            "size": 11,
+            "color": [EMOTION_COLOURS[take.prediction.emotion] for take in takes],
+            "symbol": [SYMBOLS[index % len(SYMBOLS)] for index in range(len(takes))],
+        },
+        customdata=[take.prediction.emotion.capitalize() for take in takes],
+        hovertemplate="%{customdata}: %{x:.2f}, %{y:.2f}<extra></extra>",
+        **place,
+    )
+
+
+def _flat_axis(name: str) -> dict:
+    return {
+        "title": {"text": name.capitalize(), "standoff": 6},
+        "range": [ATTRIBUTE_MIN, ATTRIBUTE_MAX],
+        "tickvals": list(range(int(ATTRIBUTE_MIN), int(ATTRIBUTE_MAX) + 1)),
+        "zeroline": False,
+        "fixedrange": True,
+    }
+
+
+def _merged(figure: go.Figure, changes: dict[str, dict]) -> dict[str, dict]:
+    """Whole axes with some of their entries changed: a phone's layout replaces an axis as one."""
+    return {
+        axis: {**figure.layout[axis].to_plotly_json(), **change} for axis, change in changes.items()
+    }
+
+
+def _in_words(takes: Sequence[Take]) -> str:
+    return "; ".join(
+        f"{take.name}, {take.prediction.emotion}, "
+        + ", ".join(f"{axis} {take.prediction.attributes[axis]:.2f}" for axis in AXES)
+        for take in takes
+    )
