@@ -10,6 +10,7 @@ import pytest
 
 from ser.__main__ import main
 from ser.cli import live as command
+from ser.live import Live
 from tests.cli.helpers import FakeRecognizer
 from tests.fake_stream import FakeStreams
 
@@ -54,7 +55,7 @@ def test_a_pipe_gets_a_line_for_each_update(capsys: pytest.CaptureFixture[str]) 
 def test_ctrl_c_is_a_good_end(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, streams: FakeStreams
 ) -> None:
-    class Interrupted(command.Live):
+    class Interrupted(Live):
         def receive(self, samples: np.ndarray, rate_hz: float) -> bool:
             taken = super().receive(samples, rate_hz)
             if self.sound.received_s > 3:
