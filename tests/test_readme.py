@@ -26,7 +26,7 @@ def test_commands_are_understood(command: str) -> None:
 
 def test_options_are_those_of_the_command_line(capsys: pytest.CaptureFixture[str]) -> None:
     shown = ""
-    for command in ("predict", "record"):
+    for command in ("predict", "record", "live"):
         with pytest.raises(SystemExit):
             parse([command, "--help"])
         shown += capsys.readouterr().out
