@@ -82,7 +82,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("command", choices=COMMANDS, metavar="COMMAND", help="see below")
     parser.add_argument("config", type=Path, metavar="CONFIG.yaml", help="see training/configs")
-    parser.add_argument("overrides", nargs="*", metavar="key=value", help="settings to change")
+    parser.add_argument(
+        "overrides", nargs="*", default=[], metavar="key=value", help="settings to change"
+    )
     parser.add_argument(
         "--fast-dev-run", action="store_true", help="a few batches only, to see that all fits"
     )

@@ -53,7 +53,12 @@ def chosen(config: Config) -> Source:
     """Whose predictions are submitted. SerError where that is not clear."""
     split = config.submit.split
     able = {s.name: s for s in sources(config.run) if split in s.splits}
-    told = f"predictions of {split} are there from {', '.join(able) or 'nobody'}"
+    if not able:
+        raise SerError(
+            f"{config.run} has no predictions of {split}: run `fit` first, with recordings of "
+            f"{split} in the manifest."
+        )
+    told = f"predictions of {split} are there from {', '.join(able)}"
     if config.submit.predictions is not None:
         if config.submit.predictions not in able:
             raise SerError(f"submit.predictions={config.submit.predictions} is not there: {told}.")
