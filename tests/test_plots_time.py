@@ -145,6 +145,7 @@ class TestCube:
         figure = projections_figure([Take("1", prediction)], regions)
         titles = [figure.layout[f"xaxis{n}"].title.text for n in ("", 2, 3)]
         assert titles == ["Valence", "Valence", "Arousal"]
+        assert [figure.layout[f"xaxis{n}"].anchor for n in ("", 2, 3)] == ["y", "y2", "y3"]
         points = [trace for trace in figure.data if trace.mode == "markers+text"]
         assert [(p.x[0], p.y[0]) for p in points] == [(3.5, 4.5), (3.5, 4.0), (4.5, 4.0)]
         ellipse = figure.data[0]

@@ -14,6 +14,7 @@ from ser.encoders import EncoderSpec
 from ser.errors import HubError
 from ser.hub import cached_folder, require_hub
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES, ENCODERS
+from ser.regions import KEY as REGIONS
 
 
 def describe(source: str | None) -> Table:
@@ -111,7 +112,7 @@ def _quality(metrics: Mapping[str, Any], path: tuple[str, ...] = ()) -> Iterator
     if told := [f"{key} {figure}" for key, figure in numbers.items() if figure is not None]:
         yield " ".join(path).replace("_", " ") or "measured", ", ".join(told).replace("_", " ")
     for key, value in metrics.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and key != REGIONS:
             yield from _quality(value, (*path, key))
 
 

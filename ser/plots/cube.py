@@ -107,7 +107,11 @@ def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) ->
         left = panel * 0.36
         figure.update_layout(
             {
-                f"xaxis{number}": {**_flat_axis(across), "domain": [left, left + 0.28]},
+                f"xaxis{number}": {
+                    **_flat_axis(across),
+                    "domain": [left, left + 0.28],
+                    "anchor": f"y{number}",
+                },
                 f"yaxis{number}": {**_flat_axis(up), "anchor": f"x{number}"},
             }
         )

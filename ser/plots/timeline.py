@@ -20,7 +20,7 @@ from ser.plots.lanes import WORDS_RANGE, time_axis, time_range, waveform_outline
 from ser.prediction import Prediction, WindowPrediction
 
 GAP_S = 1e-3  # windows further apart than this have a pause between them
-LABEL_SHARE = 0.07  # of the axis: a shorter run of one emotion has no room for its name
+LABEL_SHARE = 0.1  # of the axis: a shorter run of one emotion has no room for its name
 DASHES = {"arousal": "solid", "valence": "dash", "dominance": "dot"}
 
 # Lanes of the timeline from top to bottom: y axis -> (lower, upper) end of its domain.

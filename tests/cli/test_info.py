@@ -22,7 +22,10 @@ class TestInfo:
         monkeypatch.setenv("COLUMNS", "300")
         save_bundle(tmp_path)
         (tmp_path / "README.md").write_text("---\nlicense: cc0-1.0\n---\n# Tiny\n")
-        figures = {"held_out": {"ravdess": {"uar": 0.61, "uar_interval_95": [0.5, 0.7]}}, "seed": 1}
+        figures = {
+            "held_out": {"ravdess": {"uar": 0.61, "uar_interval_95": [0.5, 0.7]}}, "seed": 1,
+            "regions": {"sad": {"count": 30}},
+        }  # fmt: skip
         (tmp_path / "metrics.json").write_text(json.dumps(figures))
         assert main(["info", "--bundle", str(tmp_path)]) == 0
         shown = {}
@@ -34,6 +37,7 @@ class TestInfo:
         assert shown["words"] == "PocketSphinx writes them"
         assert shown["held out ravdess"] == "uar 0.610, uar interval 95 0.500 to 0.700"
         assert shown["measured"] == "seed 1"
+        assert not any("regions" in name for name in shown), "they are for pictures"
         assert shown["licence"] == "cc0-1.0 (the weights)"
 
     def test_counts_each_encoder_as_torch_does(
