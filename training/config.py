@@ -1,5 +1,6 @@
 """Settings of every experiment: a short YAML file over `configs/default.yaml`, checked strictly."""
 
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -10,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ser.encoders import WHISPER_CONTEXTS, EncoderSpec
 from ser.errors import SerError
 from ser.labels import EMOTIONS, ENCODERS
+from training.files import told_faults
 
 CONFIGS: Final = Path(__file__).resolve().parent / "configs"
 BASE: Final = "base"  # the entry of a YAML file that names the file it changes
@@ -26,9 +28,11 @@ Positive = Annotated[float, Field(gt=0)]
 
 
 def known_classes(classes: tuple[str, ...]) -> tuple[str, ...]:
-    """The classes as they are, or ValueError for one that nobody knows."""
+    """The classes as they are, or ValueError for one that nobody knows, or that comes twice."""
     if unknown := [name for name in classes if name not in EMOTIONS]:
         raise ValueError(f"unknown classes {unknown}; known are {', '.join(EMOTIONS)}")
+    if twice := sorted({name for name in classes if classes.count(name) > 1}):
+        raise ValueError(f"{', '.join(twice)} is there twice: name each class once")
     return classes
 
 
@@ -263,10 +267,14 @@ class Config(Section):
             raise SerError(f"{path.name} cannot be used: {faults}.") from error
 
     def save(self, folder: Path) -> None:
-        """Write the resolved settings as `config.yaml`."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write the resolved settings as `config.yaml`, under its name only when it is whole."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        (folder / "config.yaml").write_text(text, encoding="utf-8")
+        path = folder / "config.yaml"
+        partial = path.with_name(f"{path.name}.partial")
+        with told_faults(path):
+            folder.mkdir(parents=True, exist_ok=True)
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, path)
 
 
 def _read_over_base(path: Path) -> dict[str, Any]:
@@ -275,7 +283,7 @@ def _read_over_base(path: Path) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
         raise SerError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise SerError(f"{path} is not a YAML file: {error}") from error
     if not isinstance(values, dict):
         raise SerError(f"{path} must hold settings, one `name: value` a line.")

@@ -2,13 +2,16 @@
 
 import logging
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import lightning
 import pandas as pd
+import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch.callbacks import Callback, LearningRateMonitor, ModelCheckpoint
 from lightning.pytorch.callbacks import TQDMProgressBar as ProgressBar
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
@@ -22,6 +25,7 @@ from training.answers import Answering
 from training.cache import FeatureCache
 from training.config import Config, Stage
 from training.data import Frames, StageData
+from training.files import told_faults
 from training.folds import pool, with_fold
 from training.losses import Losses
 from training.module import FusionTraining
@@ -118,9 +122,23 @@ def train(run: StageRun, fast_dev_run: bool = False) -> None:
     if trainer.global_rank == 0:
         config.save(run.folder)
     last = run.checkpoints / f"{LAST}.ckpt"
-    with logging_redirect_tqdm():  # sentences go above the progress bar
+    # Sentences of the log go above the progress bar.
+    with told_faults(run.folder), _told_memory(run), logging_redirect_tqdm():
         trainer.fit(module, data, ckpt_path=last if last.is_file() else None, weights_only=True)
-    _finish(run, module, data)
+        _finish(run, module, data)
+
+
+@contextmanager
+def _told_memory(run: StageRun) -> Iterator[None]:
+    """SerError where a device has too little memory."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise SerError(
+            f"The device has too little memory for {run.title}: train it under another name with "
+            f"batch_size={max(1, run.stage.batch_size // 2)} and accumulate="
+            f"{2 * run.stage.accumulate}, or over more devices."
+        ) from error
 
 
 def _finish(run: StageRun, module: FusionTraining, data: StageData) -> None:
@@ -152,22 +170,28 @@ def _tell(run: StageRun, model: FusionModel) -> None:
 
 
 def new_trainer(config: Config, **options: Any) -> lightning.Trainer:
-    """A trainer on the devices of the configuration."""
+    """A trainer on the devices of the configuration; SerError where they are not there."""
     # DDP would broadcast buffers before each forward: validation batches are dealt out unevenly.
     several = config.devices * config.nodes > 1
     strategy = DDPStrategy(broadcast_buffers=False) if several else "auto"
     _quieten()
-    return lightning.Trainer(
-        accelerator=config.accelerator,
-        devices=config.devices,
-        num_nodes=config.nodes,
-        strategy=strategy,
-        use_distributed_sampler=False,  # ours know their process
-        deterministic="warn",
-        enable_model_summary=False,
-        num_sanity_val_steps=0,
-        **{"callbacks": [ProgressBar()], **options},
-    )
+    try:
+        return lightning.Trainer(
+            accelerator=config.accelerator,
+            devices=config.devices,
+            num_nodes=config.nodes,
+            strategy=strategy,
+            use_distributed_sampler=False,  # ours know their process
+            deterministic="warn",
+            enable_model_summary=False,
+            num_sanity_val_steps=0,
+            **{"callbacks": [ProgressBar()], **options},
+        )
+    except (MisconfigurationException, ValueError) as error:
+        raise SerError(
+            "The settings accelerator, devices, nodes and precision do not fit this machine or "
+            f"its launcher: {error}"
+        ) from error
 
 
 def _training_trainer(run: StageRun) -> lightning.Trainer:

@@ -10,12 +10,12 @@ import pandas as pd
 from training.config import Config, Stage
 from training.ensemble import MEMBERS, TARGETS
 from training.figures import TITLES as FIGURE_TITLES
+from training.metrics import UNSCORED
 from training.runs import ENSEMBLE
 from training.scores import (
     ATTRIBUTE_MEASURES,
     F1_PREFIX,
     TITLES,
-    UNSCORED,
     Measure,
     Scores,
 )

@@ -247,7 +247,7 @@ class StageRun:
         """The settings that this stage's result depends on."""
         values = config.model_dump(mode="json")
         names = ("seed", "classes", "corpora", "split", "folds", "encoders", "whisper_context")
-        kept = {name: values[name] for name in (*names, "fusion")}
+        kept = {name: values[name] for name in (*names, "fusion", "calibrate")}
         features = values["features"]
         kept["features"] = {
             name: features[name]

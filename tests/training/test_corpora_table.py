@@ -84,7 +84,8 @@ def test_missing_files_are_left_out_by_name(tmp_path: Path) -> None:
         ("path,emotion\na.wav,sad\na.wav,wistful\n", "Row 2 of labels.csv .* class 'wistful'"),
         ("path,arousal\na.wav,7.5\n", "Row 1 .* arousal 7.5, outside 1..7"),
         ("path,arousal\na.wav,loud\n", "arousal in row 1 .* is 'loud', but must be a number"),
-        ("path,votes_sad\na.wav,-1\n", "Row 1 .* votes below 0"),
+        ("path,votes_sad\na.wav,-1\n", "Row 1 .* votes that are no counts"),
+        ("path,votes_sad\na.wav,inf\n", "Row 1 .* votes that are no counts"),
         ("path,split\na.wav,holdout\n", "Row 1 .* unknown split 'holdout'"),
         ("path,emotion\n,sad\n", "Row 1 .* has no path"),
         ("file,emotion\na.wav,sad\n", "lacks the columns path; it has file, emotion"),
@@ -108,3 +109,14 @@ def test_columns_that_are_not_used_are_told(
     with caplog.at_level("INFO"):
         read_table(labelled(tmp_path, "path,emotoin\na.wav,sad\n", "a.wav"))
     assert "the columns emotoin are not used" in caplog.text
+
+
+def test_most_votes_make_the_class_of_a_row_without_one(tmp_path: Path) -> None:
+    for name in "abcd":
+        (tmp_path / f"{name}.wav").touch()
+    rows = ("a.wav,,1,3", "b.wav,,2,2", "c.wav,sad,3,1", "d.wav,,0,0")
+    text = "path,emotion,votes_angry,votes_sad\n" + "\n".join(rows) + "\n"
+    (tmp_path / "labels.csv").write_text(text)
+    clips = read_table(tmp_path).clips
+    assert [clip.emotion for clip in clips] == ["sad", None, "sad", None]
+    assert clips[1].votes == {"angry": 2, "sad": 2}  # still a soft label

@@ -117,6 +117,13 @@ def read_by_name(
     return Reading(list(clips.values()), left_out)
 
 
+def plurality(votes: Mapping[str, float]) -> str | None:
+    """The class with most votes; None where several have, or nobody voted."""
+    most = max(votes.values(), default=0.0)
+    first = [emotion for emotion, count in votes.items() if count == most]
+    return first[0] if len(first) == 1 and most > 0 else None
+
+
 def rescaled(rating: float, low: float, high: float) -> float:
     """A rating on a scale low..high, mapped linearly onto 1..7."""
     share = (rating - low) / (high - low)

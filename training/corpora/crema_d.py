@@ -16,6 +16,7 @@ from training.corpora.base import (
     Reading,
     audio_files,
     number_of,
+    plurality,
     read_by_name,
     read_text,
 )
@@ -75,7 +76,7 @@ def read_crema_d(root: Path, labels: str = "intended", keep_without_class: bool 
             return clip
         if path.stem not in votes:
             return "no row in tabulatedVotes.csv"
-        emotion = _plurality(votes[path.stem])
+        emotion = plurality(votes[path.stem])
         if emotion is None and not keep_without_class:
             return NO_AGREEMENT
         return _clip(path, emotion, votes[path.stem])
@@ -123,10 +124,3 @@ def _voice_votes(table: Path) -> dict[str, dict[str, float]]:
         for row in rows
         if row[number].startswith(VOICE)
     }
-
-
-def _plurality(votes: Mapping[str, float]) -> str | None:
-    """The class with most votes; None where several have."""
-    most = max(votes.values())
-    first = [emotion for emotion, count in votes.items() if count == most]
-    return first[0] if len(first) == 1 and most > 0 else None

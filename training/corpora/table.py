@@ -13,7 +13,8 @@ Columns, by name and in any order; only `path` must be there, an empty cell mean
 | transcript | what is said |
 | language | ISO 639-1 code, such as en |
 | arousal, valence, dominance | ratings in 1..7; other scales by the option `scale` |
-| votes_angry, votes_sad, … | how many annotators chose the class, 0 or more |
+| votes_angry, votes_sad, … | how many annotators chose the class, 0 or more; most votes make the |
+|  | class of a row without one |
 """
 
 import logging
@@ -33,6 +34,7 @@ from training.corpora.base import (
     LeftOut,
     Reading,
     number_of,
+    plurality,
     rescaled,
     split_of_spelling,
 )
@@ -75,16 +77,17 @@ def read_table(
             left_out.append(LeftOut("table", row["path"], NO_AUDIO))
             continue
         attributes = _attributes(row, where, low, high)
+        votes = _votes(row, where)
         clips.append(
             Clip(
                 path=path,
                 corpus="table",
                 speaker=row["speaker"] or UNKNOWN_SPEAKER,
-                emotion=_emotion(row["emotion"], where, emotions or {}),
+                emotion=_emotion(row["emotion"], where, emotions or {}) or plurality(votes),
                 text=row["transcript"] or None,
                 language=row["language"] or language,
                 split=split_of_spelling(row["split"], where) if row["split"] else None,
-                votes=_votes(row, where),
+                votes=votes,
                 attributes=attributes,
                 name=row["id"] or Path(row["path"]).with_suffix("").as_posix(),
             )
@@ -154,8 +157,8 @@ def _votes(row: Row, where: str) -> dict[str, float]:
         for column, emotion in VOTES.items()
         if row[column]
     }
-    if not all(count >= 0 for count in votes.values()):
-        raise SerError(f"{where} has votes below 0: give the number of annotators.")
+    if not all(0 <= count < math.inf for count in votes.values()):
+        raise SerError(f"{where} has votes that are no counts: give the number of annotators.")
     return votes
 
 
