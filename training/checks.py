@@ -130,10 +130,12 @@ def _check_classes(frame: pd.DataFrame, config: Config) -> None:
         return
     if without := [name for name in config.classes if not (train == name).any()]:
         rest = [name for name in config.classes if name not in without]
-        raise SerError(
-            f"No training recording has the class {_named(without)}: take it out of `classes`"
-            + (f", which leaves classes=[{','.join(rest)}]." if rest else ".")
+        remedy = (
+            f"take it out of `classes`, which leaves classes=[{','.join(rest)}]"
+            if rest
+            else "label some, or set fit.beta=0 to train on attributes alone"
         )
+        raise SerError(f"No training recording has the class {_named(without)}: {remedy}.")
 
 
 def _rows(frame: pd.DataFrame) -> str:
