@@ -7,6 +7,7 @@ import pytest
 
 from ser.bundle import EMBEDDED
 from ser.recognizer import Recognizer
+from ser.regions import from_metrics, measure_regions
 from tests.conftest import REPOSITORY
 from training.corpora import read_ravdess
 from training.embedded.evaluate import BAD_WORDS, HAPPY_WORDS, ask
@@ -55,9 +56,16 @@ def test_the_stored_figures_are_what_the_weights_give(
     clips = [
         c for c in read_ravdess(data_dir / "ravdess").clips if c.speaker in HELD_OUT["ravdess"]
     ]
-    measured = ask(recognizer, clips).measures(recognizer.bundle.config.fusion.emotions)
+    answers = ask(recognizer, clips)
+    measured = answers.measures(recognizer.bundle.config.fusion.emotions)
     assert measured["uar"] == pytest.approx(held_out["ravdess"]["uar"], abs=0.01)
     assert measured["uar_interval_95"][0] > 1.5 / 8
+    told = zip(clips, answers.predictions, strict=True)
+    found = measure_regions((clip.label, answer.attributes) for clip, answer in told if answer)
+    stored = from_metrics(recognizer.bundle.metrics)
+    assert [region.emotion for region in stored] == [region.emotion for region in found]
+    for own, kept in zip(found, stored, strict=True):
+        assert own.mean == pytest.approx(kept.mean, abs=0.05)
 
 
 def test_words_move_the_answer_of_a_neutral_voice(recognizer: Recognizer, data_dir: Path) -> None:

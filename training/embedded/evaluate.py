@@ -15,6 +15,7 @@ from ser.audio import SAMPLE_RATE_HZ, Waveform
 from ser.errors import NoSpeechError, SerError
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
+from ser.regions import measure_regions, to_metrics
 from training.corpora import Clip
 from training.embedded.store import speech_of
 from training.metrics import (
@@ -96,6 +97,14 @@ def evaluate_held_out(bundle: Path, clips: Sequence[Clip]) -> dict[str, Any]:
     figures["machine"] = f"{platform.machine()}, one thread"
     figures["torch"] = torch.__version__
     return figures
+
+
+def regions_of_emotions(bundle: Path, clips: Sequence[Clip]) -> dict[str, Any]:
+    """Where the held-out clips of RAVDESS, the corpus with all classes, lie by their labels."""
+    recognizer = Recognizer.from_pretrained(bundle, device="cpu", transcriber=None)
+    answers = ask(recognizer, [clip for clip in clips if clip.corpus == "ravdess"])
+    pairs = zip(answers.clips, answers.predictions, strict=True)
+    return to_metrics(measure_regions((clip.label, p.attributes) for clip, p in pairs if p))
 
 
 def ask(recognizer: Recognizer, clips: Sequence[Clip], words: str | None = NO_WORDS) -> Answers:

@@ -28,7 +28,7 @@ from training.corpora import (
 )
 from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
-from training.embedded.evaluate import evaluate_held_out
+from training.embedded.evaluate import evaluate_held_out, regions_of_emotions
 from training.embedded.features import build_mels
 from training.embedded.fusion_stage import FusionTraining, build_frames, fit_temperature
 from training.embedded.pairing import Pairing
@@ -239,7 +239,12 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     clips = [recipe.clips[row] for row in recipe.rows("held_out")]
     bundle = Bundle.load(config.bundle)
     held_out = evaluate_held_out(config.bundle, clips)
-    metrics = {"summary": summary(held_out), "held_out": held_out, "seed": config.seed}
+    metrics = {
+        "summary": summary(held_out),
+        "held_out": held_out,
+        "regions": regions_of_emotions(config.bundle, clips),
+        "seed": config.seed,
+    }
     Bundle(bundle.config, bundle.model, write_card(metrics, config.bundle), metrics).save(
         config.bundle
     )
