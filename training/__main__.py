@@ -48,13 +48,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         run, config = _prepared(options)
         run(config, **({"fast_dev_run": True} if options.fast_dev_run else {}))
-    except (SerError, FileNotFoundError) as error:
-        print(f"error: {error}", file=sys.stderr)
+    except (SerError, OSError) as error:
+        print(f"error: {_sentence(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("Stopped; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
+
+
+def _sentence(error: SerError | OSError) -> str:
+    """Our own words; those of the operating system with the file that they are about."""
+    if not isinstance(error, OSError) or error.errno is None:
+        return str(error)
+    return f"{error.filename or 'A file'} cannot be read or written: {error.strerror}."
 
 
 def _prepared(options: argparse.Namespace) -> tuple[Callable[..., None], Any]:

@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 
 from ser.errors import SerError
-from training.corpora.base import UNKNOWN_SPEAKER
 from training.predictions import Predictions
+from training.splits import is_unknown
 
 NO_FOLD = -1
 
@@ -20,7 +20,7 @@ def fold_of(frame: pd.DataFrame, count: int) -> np.ndarray:
     """
     folds = np.full(len(frame), NO_FOLD)
     for corpus, speakers in frame.groupby("corpus")["speaker"]:
-        known = sorted(name for name in speakers.unique() if not _unknown(name))
+        known = sorted(name for name in speakers.unique() if not is_unknown(name))
         if known and len(known) < count:
             raise SerError(
                 f"{corpus} has {len(known)} known speakers, too few for {count} folds; set "
@@ -31,10 +31,6 @@ def fold_of(frame: pd.DataFrame, count: int) -> np.ndarray:
     if (folds == NO_FOLD).all():
         raise SerError("Folds need known speakers, and no recording has one; set folds=null.")
     return folds
-
-
-def _unknown(speaker: str) -> bool:
-    return speaker.rsplit("/", 1)[-1] == UNKNOWN_SPEAKER
 
 
 def with_fold(frame: pd.DataFrame, count: int, fold: int) -> pd.DataFrame:

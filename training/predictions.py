@@ -9,6 +9,7 @@ import pandas as pd
 
 from ser.errors import SerError
 from ser.labels import ATTRIBUTES
+from training.files import told_faults
 
 CLASS_PREFIX, ATTRIBUTE_PREFIX = "p_", "pred_"
 
@@ -55,10 +56,11 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """As Parquet, under its name only when it is complete."""
-        path.parent.mkdir(parents=True, exist_ok=True)
         partial = path.with_name(f"{path.name}.partial")
-        self.frame.to_parquet(partial, index=False)
-        os.replace(partial, path)
+        with told_faults(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self.frame.to_parquet(partial, index=False)
+            os.replace(partial, path)
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":

@@ -1,11 +1,13 @@
 """Settings: wrong ones are told in a sentence, and stored ones are whole."""
 
+import errno
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from ser.errors import SerError
+from training.__main__ import main
 from training.config import Config
 
 
@@ -60,3 +62,15 @@ def test_a_kill_while_settings_are_stored_leaves_none(
     Config(seed=5).save(tmp_path)
     assert Config.read(tmp_path / "config.yaml") == Config(seed=5)
     assert [path.name for path in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_what_the_system_refuses_is_a_sentence_with_its_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail(config: Config) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", "runs/report.md")
+
+    monkeypatch.setattr("training.evaluate.run", fail)
+    assert main(["evaluate", str(written(tmp_path, b"seed: 1"))]) == 1
+    told = capsys.readouterr().err
+    assert told == "error: runs/report.md cannot be read or written: Permission denied.\n"
