@@ -1,6 +1,6 @@
 """What the speech encoders hear in each window; of long recordings it is never kept as a whole."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import overload
 
@@ -13,6 +13,7 @@ from ser.recording import Recording
 from ser.spool import let_go
 
 BATCH_WINDOWS = 8
+BATCH_S = 60.0  # seconds in a batch: large encoders take a minute for them, and nobody waits longer
 KEPT_S = 120.0  # seconds of windows: large encoders make half a megabyte of each second
 
 Frames = dict[str, Tensor]  # speech encoder -> [T, D] float32
@@ -69,8 +70,8 @@ def encode(
     frames: list[Frames] = []
     padded: list[Tensor | None] = []
     total = len(cuts) if total is None else total
-    for start in range(0, len(cuts), BATCH_WINDOWS):
-        batch = cuts[start : start + BATCH_WINDOWS]
+    for start, stop in _batches(cuts):
+        batch = cuts[start:stop]
         watch.tell(start / len(cuts), f"Listening: window {first + start + 1} of {total}")
         if keep_padded:
             whole = encoders.whisper.encode_padded(batch)
@@ -89,3 +90,15 @@ def encode(
             for row in range(len(batch))
         ]
     return tuple(frames), tuple(padded)
+
+
+def _batches(cuts: Sequence[Waveform]) -> Iterator[tuple[int, int]]:
+    """First and behind last window of each batch: few enough, and short enough to cancel."""
+    start, seconds = 0, 0.0
+    for index, cut in enumerate(cuts):
+        if index > start and (index - start == BATCH_WINDOWS or seconds + cut.duration_s > BATCH_S):
+            yield start, index
+            start, seconds = index, 0.0
+        seconds += cut.duration_s
+    if start < len(cuts):
+        yield start, len(cuts)

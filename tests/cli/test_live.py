@@ -59,7 +59,7 @@ def test_ctrl_c_is_a_good_end(
         def receive(self, samples: np.ndarray, rate_hz: float) -> bool:
             taken = super().receive(samples, rate_hz)
             if self.sound.received_s > 3:
-                self.finished.wait = interrupt  # type: ignore[method-assign]
+                self.finished.wait = interrupt  # type: ignore[assignment, method-assign]
             return taken
 
     def interrupt(_timeout_s: float | None = None) -> bool:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from ser import frames
 from ser.audio import Waveform, load_audio
 from ser.errors import AudioError, Cancelled, NoSpeechError
+from ser.fusion import EncoderOutput
 from ser.labels import ENCODERS
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
@@ -94,6 +96,30 @@ class TestNothingKept:
         assert revised.prediction.emotions == pytest.approx(expected.emotions, abs=1e-5)
         assert lean.frames[0]["wavlm"].shape == kept.frames[0]["wavlm"].shape
         assert len(lean.frames[-1]) == 2
+
+
+class TestBatches:
+    @pytest.mark.parametrize(
+        ("seconds", "sizes"),
+        [([3.0] * 19, [8, 8, 3]), ([29.0] * 5, [2, 2, 1]), ([1.0, 29.5, 30.0, 8.0], [2, 2])],
+    )
+    def test_hold_eight_windows_and_a_minute_at_most(
+        self, recognizer: Recognizer, seconds: list[float], sizes: list[int],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:  # fmt: skip
+        seen: list[int] = []
+
+        def spy(waveforms: Any) -> Any:
+            seen.append(len(waveforms))
+            mask = torch.ones(len(waveforms), 1, dtype=torch.bool)
+            return EncoderOutput(torch.zeros(len(waveforms), 1, 2), mask)
+
+        for branch in (recognizer.encoders.whisper, recognizer.encoders.wavlm):
+            monkeypatch.setattr(branch, "encode", spy)
+        cuts = [Waveform(np.zeros(round(16_000 * length), np.float32)) for length in seconds]
+        found, _ = frames.encode(recognizer.encoders, cuts)
+        assert seen == [size for size in sizes for _ in range(2)]
+        assert len(found) == len(cuts)
 
 
 class TestProgress:
