@@ -166,8 +166,8 @@ class Ensemble(Section):
     """Which predictions are averaged, for each attribute and for the classes.
 
     A member is a checkpoint below the run (`fit/ccc`, `attentive/finetune/sigma3/ccc`), `best:3`
-    for the three best fine-tuned ones on the development set, or somebody's CSV file in `data`
-    (`baseline.csv`, or `baseline_{split}.csv` for one per split).
+    for the three best on the development set, `tuned:3` for the best of the fine-tuned ones, or
+    somebody's CSV file in `data` (`baseline.csv`, or `baseline_{split}.csv` for one per split).
     """
 
     arousal: tuple[str, ...] = ()
@@ -277,8 +277,10 @@ class Config(Section):
             os.replace(partial, path)
 
 
-def _read_over_base(path: Path) -> dict[str, Any]:
+def _read_over_base(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:
     """The file's values, laid over those of the file that its entry `base` names."""
+    if path.resolve() in above:
+        raise SerError(f"{path} has itself as its base: take out that entry.")
     try:
         values = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
     except OSError as error:
@@ -288,7 +290,9 @@ def _read_over_base(path: Path) -> dict[str, Any]:
     if not isinstance(values, dict):
         raise SerError(f"{path} must hold settings, one `name: value` a line.")
     base = values.pop(BASE, None)
-    return values if base is None else _merged(_read_over_base(path.parent / base), values)
+    if base is None:
+        return values
+    return _merged(_read_over_base(path.parent / base, (*above, path.resolve())), values)
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -321,4 +325,5 @@ def _told(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{place} is no setting"
-    return f"{place}: {fault['msg']} (it is {fault['input']!r})"
+    message = fault["msg"].removeprefix("Value error, ")
+    return f"{place}: {message} (it is {fault['input']!r})"

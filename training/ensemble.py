@@ -22,7 +22,7 @@ from training.scores import points
 
 EMOTIONS: Final = "emotions"
 TARGETS: Final = (*ATTRIBUTES, EMOTIONS)
-BEST: Final = "best:"
+BEST, TUNED = "best:", "tuned:"
 CSV: Final = ".csv"
 MEMBERS: Final = "members.json"
 HALF_A_VOTE: Final = 0.5
@@ -95,9 +95,10 @@ def check_external(config: Config) -> None:
 def choose(config: Config) -> dict[str, tuple[Member, ...]]:
     """The members for each attribute and for the classes.
 
-    `best:3` stands for the three best fine-tuned checkpoints by the CCC of the attribute, or by
-    macro-F1 for classes, on the development set alone. What has no list of its own is averaged
-    over all checkpoints that the other lists name. SerError for what is not there.
+    `best:3` stands for the three best checkpoints by the CCC of the attribute, or by macro-F1 for
+    classes, on the development set alone; `tuned:3` for the best of the fine-tuned ones (paper,
+    4.5: the former for arousal and dominance, the latter for valence). What has no list of its own
+    is averaged over all checkpoints that the other lists name. SerError for what is not there.
     """
     known = {s.name: s for s in sources(config.run) if s.name != ENSEMBLE}
     chosen: dict[str, tuple[Member, ...]] = {}
@@ -125,7 +126,7 @@ def _wanted(config: Config) -> dict[str, tuple[str, ...]]:
 def _members(
     name: str, target: str, known: Mapping[str, Source], config: Config
 ) -> tuple[Member, ...]:
-    if name.startswith(BEST):
+    if name.startswith((BEST, TUNED)):
         return _best(name, target, list(known.values()))
     if name.endswith(CSV):
         return (Member(name, External(name, config)),)
@@ -138,24 +139,27 @@ def _members(
 
 
 def _best(name: str, target: str, known: Sequence[Source]) -> tuple[Member, ...]:
-    """The best of the checkpoints that fine-tuning kept for this kind of target."""
-    count = name.removeprefix(BEST)
+    """The best of the checkpoints that training, or fine-tuning, kept for this kind of target."""
+    kind, count = name.split(":", 1)
     if not count.isdigit() or not int(count):
-        raise SerError(f"{name} of ensemble.{target}: write best: and a number, such as best:3.")
+        raise SerError(f"{name} of ensemble.{target}: write {kind}:3, or another number.")
     measure, figure = ("macro_f1",) * 2 if target == EMOTIONS else ("ccc", f"ccc_{target}")
-    tuned = [s for s in known if FINETUNE in s.name.split("/") and s.name.endswith(f"/{measure}")]
-    if len(tuned) < int(count):
+    able = [source for source in known if source.name.endswith(f"/{measure}")]
+    if name.startswith(TUNED):
+        able = [source for source in able if FINETUNE in source.name.split("/")]
+    if len(able) < int(count):
+        tuned = "fine-tuned " if name.startswith(TUNED) else ""
         raise SerError(
-            f"ensemble.{target} wants the {name}, but {len(tuned)} fine-tuned checkpoints by "
-            f"{measure} are finished: run `finetune`, or name the members."
+            f"ensemble.{target} wants the {name}, but {len(able)} {tuned}checkpoints by "
+            f"{measure} are finished: run `fit` and `finetune`, or name the members."
         )
-    figures = {source.name: points(source.read("dev")) for source in tuned}
+    figures = {source.name: points(source.read("dev")) for source in able}
     if blind := [source for source, values in figures.items() if figure not in values]:
         raise SerError(
             f"ensemble.{target}: the dev split of {blind[0]} has no labels for {figure}."
         )
-    tuned.sort(key=lambda source: -figures[source.name][figure])
-    return tuple(Member(s.name, s, figures[s.name][figure]) for s in tuned[: int(count)])
+    able.sort(key=lambda source: -figures[source.name][figure])
+    return tuple(Member(s.name, s, figures[s.name][figure]) for s in able[: int(count)])
 
 
 def averaged(

@@ -11,6 +11,7 @@ from training.predictions import Predictions
 from training.splits import is_unknown
 
 NO_FOLD = -1
+GIVEN = ("test1", "test2", "test3")  # without labels: manifest.load makes the others train
 
 
 def fold_of(frame: pd.DataFrame, count: int) -> np.ndarray:
@@ -34,11 +35,14 @@ def fold_of(frame: pd.DataFrame, count: int) -> np.ndarray:
 
 
 def with_fold(frame: pd.DataFrame, count: int, fold: int) -> pd.DataFrame:
-    """The frame in which `fold` tests, the next one tunes and the rest trains."""
+    """The frame in which `fold` tests, the next one tunes and the rest trains.
+
+    The challenge's test sets stay what they are.
+    """
     folds = fold_of(frame, count)
     tuning = (fold + 1) % count
     split = np.where(folds == fold, "test", np.where(folds == tuning, "dev", "train"))
-    return frame.assign(split=split)
+    return frame.assign(split=np.where(frame["split"].isin(GIVEN), frame["split"], split))
 
 
 def pool(tests: Iterable[Path], target: Path) -> None:

@@ -74,7 +74,7 @@ class FusionTraining(lightning.LightningModule):
         """Each example mixed with another: embeddings [b, E, P] of this process, all targets.
 
         One share per batch from Beta(alpha, alpha) (Verma et al. 2019, "Manifold Mixup"). Where
-        either of two is not rated, the mixture is not.
+        either of two is not rated, or has no class, neither has the mixture.
         """
         random = np.random.default_rng((self.seed, self.current_epoch, batch_idx))
         share = float(random.beta(self.stage.manifold_mixup, self.stage.manifold_mixup))
@@ -84,7 +84,9 @@ class FusionTraining(lightning.LightningModule):
             return share * whole + (1.0 - share) * whole[partner]
 
         own = slice(self.global_rank, None, self.trainer.world_size)
-        return mix(self._whole(embeddings))[own], mix(classes), mix(attributes)
+        classed = classes.any(dim=-1)
+        targets = mix(classes) * (classed & classed[partner]).unsqueeze(-1)
+        return mix(self._whole(embeddings))[own], targets, mix(attributes)
 
     def _whole(self, part: Tensor) -> Tensor:
         """The examples [B, …] of all processes in the order of the global batch, with gradients.
@@ -135,7 +137,7 @@ class FusionTraining(lightning.LightningModule):
         done = self.current_epoch + 1
         left = self.seconds / done * (self.stage.epochs - done)
         logger.info("epoch %d of %d: %s; %s left", done, self.stage.epochs, told, in_words(left))
-        if sentence := collapse(figures):
+        if self.stage.alpha > 0 and (sentence := collapse(figures)):
             logger.warning("%s", sentence)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:

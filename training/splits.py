@@ -9,6 +9,7 @@ import pandas as pd
 from ser.errors import SerError
 from ser.labels import ATTRIBUTES
 from training.corpora.base import UNKNOWN_SPEAKER
+from training.schema import VOTES
 
 HELD_OUT_SHARE: Final = 0.15  # of a corpus' speakers, for dev and once more for test
 ABLATION_SHARE: Final = 0.1  # of the train recordings: 6,833 of 68,428 (paper, section 4.1)
@@ -59,8 +60,8 @@ def ablation(frame: pd.DataFrame, seed: int) -> pd.DataFrame:
 
 
 def folds_only(frame: pd.DataFrame) -> pd.DataFrame:
-    """Every recording with a class or ratings is `train`; the others keep their split."""
-    labelled = frame[["emotion", *ATTRIBUTES]].notna().any(axis=1)
+    """Every recording with a label is `train`, to be dealt out; the others keep their split."""
+    labelled = frame[["emotion", *ATTRIBUTES, *VOTES.values()]].notna().any(axis=1)
     return frame.assign(split=frame["split"].mask(labelled, "train"))
 
 

@@ -16,8 +16,9 @@ from training.scores import points
 from training.tables import grid, table1, table2
 
 OVERRIDES = (
-    "ensemble.valence=[fit/ccc,'best:1']",
-    "ensemble.emotions=[fit/macro_f1,'best:1']",
+    "fit.epochs=12",
+    "ensemble.valence=[fit/ccc,'tuned:1']",
+    "ensemble.emotions=[fit/macro_f1,'tuned:1']",
     "submit.split=test",
 )
 

@@ -53,9 +53,9 @@ SETTINGS = {
         },
     },
     "ensemble": {
-        "arousal": ["best:1", "fit/ccc", "baseline/{split}.csv"],
-        "valence": ["best:1", "fit/ccc"],
-        "dominance": ["best:1", "fit/ccc", "baseline/{split}.csv"],
+        "arousal": ["tuned:1", "fit/ccc", "baseline/{split}.csv"],
+        "valence": ["tuned:1", "fit/ccc"],
+        "dominance": ["tuned:1", "fit/ccc", "baseline/{split}.csv"],
         "emotions": ["fit/macro_f1", "finetune/task1/macro_f1"],
     },
 }  # fmt: skip

@@ -27,6 +27,7 @@ def written(folder: Path, content: bytes) -> Path:
         (b"fit: [", "mine.yaml is not a YAML file"),
         (b"\xff\xfe\xfa", "mine.yaml is not a YAML file"),
         (b"- 1", "must hold settings"),
+        (b"base: mine.yaml", "mine.yaml has itself as its base"),
     ],
 )
 def test_settings_that_cannot_be_used_are_told(tmp_path: Path, content: bytes, told: str) -> None:

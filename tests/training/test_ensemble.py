@@ -93,16 +93,23 @@ def test_the_best_are_chosen_on_the_development_set_alone(config: Config) -> Non
         perfect = told(rows(split), skill=1.0)
         perfect.write(config.run / "finetune/v0/ccc/predictions" / f"{split}.parquet")
     told(rows("dev"), skill=1.0).write(config.run / "fit/ccc/predictions/dev.parquet")
-    chosen = ensemble.choose(with_members(config, valence=("best:2", "fit/ccc")))
+    chosen = ensemble.choose(with_members(config, valence=("tuned:2", "fit/ccc")))
     assert [m.name for m in chosen["valence"]] == ["finetune/v3/ccc", "finetune/v2/ccc", "fit/ccc"]
     dev = points(Predictions.read(config.run / "finetune/v3/ccc/predictions/dev.parquet"))
     assert chosen["valence"][0].dev == pytest.approx(dev["ccc_valence"])
     assert [m.name for m in chosen["arousal"]] == [m.name for m in chosen["valence"]]
 
 
+def test_the_best_of_all_may_be_the_model_before_fine_tuning(config: Config) -> None:
+    told(rows("dev"), skill=1.0).write(config.run / "fit/ccc/predictions/dev.parquet")
+    chosen = ensemble.choose(with_members(config, arousal=("best:2",), valence=("tuned:1",)))
+    assert [member.name for member in chosen["arousal"]] == ["fit/ccc", "finetune/v3/ccc"]
+    assert [member.name for member in chosen["valence"]] == ["finetune/v3/ccc"]
+
+
 def test_what_was_chosen_is_told(config: Config, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
-        ensemble.run(with_members(config, valence=("best:1",)))
+        ensemble.run(with_members(config, valence=("tuned:1",)))
     stored = json.loads((config.run / "ensemble" / "members.json").read_text())
     assert stored["valence"][0]["member"] == "finetune/v3/ccc"
     assert "valence: mean of finetune/v3/ccc (dev 0." in caplog.text
@@ -160,7 +167,7 @@ def test_a_broken_baseline_is_told_in_a_sentence(config: Config, text: str, sent
 
 def test_a_baseline_that_is_not_there_is_found_before_training(config: Config) -> None:
     with pytest.raises(SerError, match=r"base_\{split\}.csv of `ensemble` gives no predictions"):
-        ensemble.check_external(with_members(config, arousal=("best:3", "base_{split}.csv")))
+        ensemble.check_external(with_members(config, arousal=("tuned:3", "base_{split}.csv")))
 
 
 def test_a_majority_decides_and_the_mean_probability_breaks_ties() -> None:
@@ -202,8 +209,8 @@ def test_members_that_answer_different_recordings_are_refused(config: Config) ->
     [
         ((), "names no checkpoint"),
         (("fit/uar",), "finished are fit/ccc, fit/macro_f1, finetune/v0/ccc"),
-        (("best:9",), "4 fine-tuned checkpoints by ccc are finished"),
-        (("best:many",), "write best: and a number"),
+        (("tuned:9",), "4 fine-tuned checkpoints by ccc are finished"),
+        (("tuned:many",), "write tuned:3, or another number"),
     ],
 )
 def test_members_that_are_not_there_are_told(
@@ -215,5 +222,5 @@ def test_members_that_are_not_there_are_told(
 
 def test_an_unfinished_stage_is_no_member(config: Config) -> None:
     (config.run / "finetune/v3/done.json").unlink()
-    chosen = ensemble.choose(with_members(config, **dict.fromkeys(ATTRIBUTES, ("best:1",))))
+    chosen = ensemble.choose(with_members(config, **dict.fromkeys(ATTRIBUTES, ("tuned:1",))))
     assert chosen["arousal"][0].name == "finetune/v2/ccc"

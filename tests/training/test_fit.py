@@ -25,6 +25,7 @@ from tests.training.fit_world import (
 )
 from training.config import Config
 from training.fit import run_finetune, train_stages
+from training.folds import with_fold
 from training.manifest import VOTES
 from training.metrics import macro_f1
 from training.predictions import Predictions
@@ -180,6 +181,15 @@ def test_all_switches_together_train(tmp_path: Path) -> None:
     bundle = Bundle.load(config.run / "fit/ccc")
     assert bundle.model.config.pooling == "average"
     assert all(tensor.isfinite().all() for tensor in bundle.model.state_dict().values())
+
+
+def test_the_test_sets_of_the_challenge_stay_out_of_folds() -> None:
+    frame = world_frame()
+    frame.loc[:3, "split"] = "test3"
+    for fold in range(3):
+        split = with_fold(frame, 3, fold)["split"]
+        assert (split[:4] == "test3").all()
+        assert set(split[4:]) == {"train", "dev", "test"}
 
 
 def test_folds_answer_every_known_speaker_once_unheard(tmp_path: Path) -> None:

@@ -78,6 +78,22 @@ def test_manifold_mixup_mixes_embeddings_and_targets_alike() -> None:
     assert module.training_step(batch, 8) != module.training_step(batch, 7)
 
 
+def test_a_mixture_with_a_classless_example_has_no_class() -> None:
+    """Half a target would count as a whole one with less mass: a divergence below 0."""
+    batch = random_batch()
+    batch.classes[2] = 0.0
+    module = new_module(Stage(manifold_mixup=0.4, class_weights="none"))
+    random = np.random.default_rng((1, 3, 7))
+    random.beta(0.4, 0.4)
+    partner = random.permutation(6)
+    embeddings, _ = module.model.embed(batch.encoded)
+    _, classes, _ = module._mixed(embeddings, batch.classes, batch.attributes, 7)
+    touched = [row for row in range(6) if 2 in (row, partner[row])]
+    assert not classes[touched].any()
+    whole = [row for row in range(6) if row not in touched]
+    torch.testing.assert_close(classes[whole].sum(dim=1), torch.ones(len(whole)))
+
+
 def test_figures_follow_their_formulas_and_skip_what_has_no_label() -> None:
     frame = world_frame().iloc[:6].copy()
     frame["emotion"] = ["angry", "sad", "happy", None, "angry", "sad"]

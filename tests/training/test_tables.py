@@ -156,13 +156,13 @@ def test_table_two_compares_the_start_with_each_variant(tmp_path: Path) -> None:
 
 def test_table_three_measures_members_baseline_and_ensemble(tmp_path: Path) -> None:
     variants = {"sigma3": Stage(start="fit/ccc"), "none": Stage(start="fit/ccc")}
-    both = ("best:3", "baseline.csv")
+    both = ("tuned:3", "baseline.csv")
     config = Config(
         data=tmp_path,
         work=tmp_path,
         name="task2",
         finetune=variants,
-        ensemble=Ensemble(arousal=both, dominance=both, valence=("best:3", "attentive/fit/ccc")),
+        ensemble=Ensemble(arousal=both, dominance=both, valence=("tuned:3", "attentive/fit/ccc")),
     )
     write_rows(config.manifest, ("train", "dev", "test1", "test3"))
     baseline = told(rows("test1"), skill=0.3, seed=9)
@@ -189,7 +189,7 @@ def test_a_missing_baseline_is_told_before_training(tmp_path: Path) -> None:
         data=tmp_path,
         work=tmp_path,
         finetune={"none": Stage(start="fit/ccc")},
-        ensemble=Ensemble(arousal=("best:1", "baseline_{split}.csv")),
+        ensemble=Ensemble(arousal=("tuned:1", "baseline_{split}.csv")),
     )
     write_rows(config.manifest, ("train", "dev"))
 

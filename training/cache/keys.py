@@ -110,6 +110,8 @@ def identity(spec: EncoderSpec, root: Path | None) -> str:
     A Hub name with a whole commit as its revision is known without having the checkpoint here, so
     that a machine that only trains can read a cache that another one wrote.
     """
+    if root is not None and not root.is_dir():
+        raise SerError(f"There is no folder {root}: set encoder_root to where the encoders are.")
     is_local = Path(spec.checkpoint).expanduser().is_dir() or (
         root is not None and (root / spec.checkpoint).is_dir()
     )
