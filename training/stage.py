@@ -11,15 +11,17 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
 from pydantic import ValidationError
 
-from ser.bundle import Bundle
+from ser.bundle import WEIGHTS, Bundle
 from ser.encoders import LAST_LAYER
 from ser.errors import SerError
 from ser.fusion import FusionConfig, FusionModel
 from ser.labels import ATTRIBUTES, ENCODERS
 from training.config import Config, Stage
 from training.data import Frames
+from training.identity import hash_of_file, hash_of_rows, read_identity, write_identity
 from training.truth import Truth, check_votes
 
 FIT, FINETUNE = "fit", "finetune"
@@ -127,13 +129,7 @@ class StageRun:
     def _start(self) -> Bundle:
         """SerError where it is missing, or made for other encoders or classes."""
         start = str(self.stage.start)
-        folder = next((f for f in (self.home / start, Path(start)) if f.is_dir()), None)
-        if folder is None:
-            raise SerError(
-                f"{self.title} starts from {start}, which is not there: run the stage that makes "
-                "it first, or set start to a bundle folder."
-            )
-        bundle = Bundle.load(folder)
+        bundle = Bundle.load(self._start_folder())
         widths = {name: self.cache.widths[name] for name in ENCODERS}
         if bundle.model.config.encoder_widths != widths:
             raise SerError(
@@ -154,6 +150,25 @@ class StageRun:
             )
         return bundle
 
+    def _start_folder(self) -> Path:
+        """SerError where it is missing."""
+        start = str(self.stage.start)
+        folder = next((f for f in (self.home / start, Path(start)) if f.is_dir()), None)
+        if folder is None:
+            raise SerError(
+                f"{self.title} starts from {start}, which is not there: run the stage that makes "
+                "it first, or set start to a bundle folder."
+            )
+        return folder
+
+    @cached_property
+    def identity(self) -> dict[str, str]:
+        """Hashes of the rows, and of the weights to start from where there are some."""
+        told = {"recordings": hash_of_rows(self.frame)}
+        if self.stage.start is not None:
+            told["start"] = hash_of_file(self._start_folder() / WEIGHTS)
+        return told
+
     def check(self) -> None:
         """Everything that can be known to fail, before any training: SerError."""
         self._check_settings()
@@ -163,6 +178,7 @@ class StageRun:
         self._check_earlier()
         if self.stage.start is not None:
             self._start()
+        self._check_identity()
 
     def _check_settings(self) -> None:
         stage, processes = self.stage, self.config.devices * self.config.nodes
@@ -243,6 +259,21 @@ class StageRun:
                 f"another name, or delete {self.folder}."
             )
 
+    def _check_identity(self) -> None:
+        """What an earlier start left must come from the same recordings and the same start."""
+        if not (self.folder / "config.yaml").is_file():
+            return
+        earlier = read_identity(self.folder)
+        for name, what in (
+            ("recordings", "other recordings, splits, labels or transcripts"),
+            ("start", f"other weights of {self.stage.start}"),
+        ):
+            if name in earlier and earlier[name] != self.identity.get(name):
+                raise SerError(
+                    f"{self.title} was begun with {what}: give this run another name, or delete "
+                    f"{self.folder}."
+                )
+
     def _settings(self, config: Config) -> dict[str, Any]:
         """The settings that this stage's result depends on."""
         values = config.model_dump(mode="json")
@@ -257,7 +288,10 @@ class StageRun:
         return kept | {"stage": values[head][variant] if variant else values[head]}
 
     def check_space(self, model: FusionModel) -> None:
-        """SerError where the disk cannot hold what the stage writes."""
+        """SerError where the disk cannot hold what the stage writes; else its first file is there.
+
+        That file tells what the stage is trained on, before its settings say that it was begun.
+        """
         needed = COPIES_OF_WEIGHTS * sum(
             tensor.numel() * tensor.element_size() for tensor in model.state_dict().values()
         )
@@ -268,6 +302,7 @@ class StageRun:
                 f"{self.title} needs {needed / 1e9:.1f} GB for checkpoints and bundles, and the "
                 f"disk has {free / 1e9:.1f} GB left: free some, or set work to another disk."
             )
+        rank_zero_only(write_identity)(self.folder, self.identity)
 
 
 def _changes(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -76,7 +76,7 @@ def test_cells_of_the_grid_are_trained_and_lightened(
     table1(config, partial(train_in_world, "fit"))
     cell = config.run / "cells/a0.5_b0.5/fit"
     kept = {path.relative_to(cell).parts[0] for path in cell.rglob("*") if path.is_file()}
-    assert kept == {"macro_f1", "ccc", "config.yaml", "done.json", "log"}
+    assert kept == {"macro_f1", "ccc", "config.yaml", "data.json", "done.json", "log"}
     inside = [path.name for path in (cell / "ccc").iterdir()]
     assert inside == ["predictions"]
     assert len(pd.read_csv(config.run / "table1.csv")) == 3

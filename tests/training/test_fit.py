@@ -62,7 +62,7 @@ def answers_by_hand(bundle: Bundle, rows: np.ndarray) -> tuple[np.ndarray, np.nd
 def test_a_stage_ends_as_bundles_predictions_and_nothing_more(fitted: Config) -> None:
     folder = fitted.run / FIT
     assert {path.name for path in folder.iterdir()} == {
-        "config.yaml", "log", "macro_f1", "ccc", "done.json"
+        "config.yaml", "data.json", "log", "macro_f1", "ccc", "done.json"
     }  # fmt: skip
     assert Config.read(folder / "config.yaml") == fitted
     done = json.loads((folder / "done.json").read_text())
