@@ -3,11 +3,12 @@
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
+import numpy as np
 import pandas as pd
 
-from training.config import Config, Stage
+from training.config import Config
 from training.ensemble import MEMBERS, TARGETS
 from training.figures import TITLES as FIGURE_TITLES
 from training.metrics import UNSCORED
@@ -19,6 +20,7 @@ from training.scores import (
     Measure,
     Scores,
 )
+from training.trained_with import trained_with
 
 ABSENT: Final = "-"  # in a table, where nothing was measured
 CHOSEN_BY: Final = ("macro_f1", "ccc")
@@ -32,6 +34,9 @@ uses population variances over the whole split; a constant prediction has 0. ECE
 calibration error over 15 bins of equal mass, and behind it what a perfectly calibrated model of
 this size and confidence reaches by chance. Drawing speakers twice makes bins less even, so that
 the interval of ECE leans upwards.
+"""
+NO_INTERVAL: Final = """\
+Figures without brackets are those of one speaker alone, of whom no interval can be drawn.
 """
 
 
@@ -76,6 +81,7 @@ def report(
         "## How good it is\n",
         _figures_table(evaluated),
         NOTES,
+        *([NO_INTERVAL] if _without_interval(evaluated) else []),
         "## F1 of each class\n",
         _classes_table(evaluated),
         *(["## Each fold\n", _folds_table(folds)] if folds else []),
@@ -83,7 +89,7 @@ def report(
         "## Trained on\n",
         _data(config, frame),
         "## Settings\n",
-        _settings(config),
+        trained_with(config.run, [one.source for one in evaluated]),
         "## Figures\n",
         *_pictures(evaluated),
     ]
@@ -113,6 +119,12 @@ def _in_short(evaluated: Sequence[Evaluated]) -> str:
         if dev or elsewhere:
             lines.append(f"- {'; '.join([told, *elsewhere])}.")
     return "\n".join(lines) + "\n"
+
+
+def _without_interval(evaluated: Sequence[Evaluated]) -> bool:
+    """Whether some figure has no interval."""
+    measures = (measure for one in evaluated for measure in one.scores.measures.values())
+    return any(np.isnan(measure.low) and not np.isnan(measure.value) for measure in measures)
 
 
 def _figures_table(evaluated: Sequence[Evaluated]) -> str:
@@ -169,6 +181,13 @@ def _ensemble(config: Config) -> list[str]:
     return ["## Ensemble\n", f"Classes by {stored['vote']}.\n", table(header, rows)]
 
 
+def _length(seconds: float) -> str:
+    """In the unit that shows it: hours, minutes or seconds."""
+    if seconds >= 3600:
+        return f"{seconds / 3600:,.1f} h"
+    return f"{seconds / 60:.1f} min" if seconds >= 60 else f"{seconds:.1f} s"
+
+
 def _data(config: Config, frame: pd.DataFrame | None) -> str:
     if frame is None:
         return f"The manifest {config.manifest.name} is no longer there.\n"
@@ -179,13 +198,21 @@ def _data(config: Config, frame: pd.DataFrame | None) -> str:
             str(split),
             f"{len(part):,}",
             f"{part['speaker'].nunique():,}",
-            f"{part['duration_s'].sum() / 3600:.1f}",
+            _length(float(part["duration_s"].sum())),
             f"{part['emotion'].notna().sum():,}",
             f"{part['arousal'].notna().sum():,}{' derived' if part['derived'].any() else ''}",
         ]
         for (corpus, split), part in groups
     ]
-    header = ["corpus", "split", "recordings", "speakers", "hours", "with class", "with attributes"]
+    header = [
+        "corpus",
+        "split",
+        "recordings",
+        "speakers",
+        "length",
+        "with class",
+        "with attributes",
+    ]
     folds = ""
     if config.folds is not None:
         folds = (
@@ -193,37 +220,6 @@ def _data(config: Config, frame: pd.DataFrame | None) -> str:
             "development set. The figures above are of all folds' test predictions together.\n"
         )
     return table(header, rows) + folds
-
-
-def _settings(config: Config) -> str:
-    """What differs between runs; `config.yaml` of each stage has everything."""
-    fusion, features = config.fusion, config.features
-    encoders = ", ".join(f"{name} {spec.checkpoint}" for name, spec in config.encoders.items())
-    lines = [
-        f"- Encoders, frozen: {encoders}; Whisper's context {config.whisper_context}",
-        f"- Fusion: {fusion.pooling.replace('_', ' ')} pooling, projections "
-        f"{fusion.projection_width}, LSTM {fusion.lstm_width} x {fusion.lstm_layers}",
-        f"- Copies of each training clip: 1 clean and {features.copies} augmented",
-        f"- Classes: {', '.join(config.classes)}; split {config.split}; seed {config.seed}",
-        f"- `fit`: {_stage(config.fit)}",
-        *(f"- `finetune/{name}`: {_stage(stage)}" for name, stage in config.finetune.items()),
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _stage(stage: Stage) -> str:
-    """Its main settings, and every other that is not the default."""
-    told = (
-        f"{stage.epochs} epochs of {stage.samples_per_epoch:,} samples, batch {stage.batch_size}, "
-        f"rate {stage.rate:g} to {stage.rate_end:g}, {stage.warmup_epochs} to warm up, "
-        f"alpha {stage.alpha:g}, beta {stage.beta:g}"
-    )
-    shown = {
-        "epochs", "samples_per_epoch", "batch_size", "rate", "rate_end", "warmup_epochs", "alpha",
-        "beta",
-    }  # fmt: skip
-    values: dict[str, Any] = stage.model_dump(exclude_defaults=True, mode="json")
-    return "; ".join([told, *(f"{k} {v}" for k, v in values.items() if k not in shown)])
 
 
 def _pictures(evaluated: Sequence[Evaluated]) -> list[str]:

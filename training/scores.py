@@ -38,7 +38,10 @@ TITLES: Final = {
 
 @dataclass(frozen=True)
 class Measure:
-    """A figure and its 95 % interval; NaN where a class does not occur."""
+    """A figure and its 95 % interval; NaN where a class does not occur.
+
+    The interval of a single group is NaN: drawing it again and again gives the same.
+    """
 
     value: float
     low: float
@@ -47,6 +50,8 @@ class Measure:
     def __str__(self) -> str:
         if np.isnan(self.value):
             return "-"
+        if np.isnan(self.low):
+            return f"{self.value:.3f}"
         return f"{self.value:.3f} [{self.low:.3f}, {self.high:.3f}]"
 
 
@@ -191,7 +196,7 @@ def _with_intervals(
     """`of` all recordings once, and of each draw of speakers."""
     values = of(np.ones((1, groups), dtype=np.int64))[0]
     low = high = np.full(len(names), np.nan)
-    if draws:
+    if draws and groups > 1:
         with warnings.catch_warnings():  # a class that occurs nowhere: its interval is NaN too
             warnings.filterwarnings("ignore", message="All-NaN")
             drawn = [of(times) for times in resamples(groups, draws, seed)]

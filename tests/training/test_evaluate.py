@@ -13,10 +13,11 @@ from PIL import Image
 from ser.errors import SerError
 from tests.training.told import rows, told, write_rows, write_stage
 from training import ensemble, evaluate
-from training.config import Config, Ensemble, Folds
+from training.config import Config, Ensemble, Folds, Fusion, Stage
 from training.figures import MOST_POINTS, scatter
 from training.metrics import concordance
 from training.predictions import Predictions
+from training.trained_with import trained_with
 
 
 @pytest.fixture(scope="module")
@@ -26,6 +27,7 @@ def config(tmp_path_factory: pytest.TempPathFactory) -> Config:
     config = Config(work=work, name="run", ensemble=Ensemble(arousal=("fit/ccc", "fit/macro_f1")))
     write_rows(config.manifest, ("train", "dev", "test1", "test3"))
     write_stage(config.run / "fit", 0.6, ("dev", "test3"))
+    config.save(config.run / "fit")
     write_stage(config.run / "finetune" / "running", 0.9, ("dev",))
     (config.run / "finetune" / "running" / "done.json").unlink()
     ensemble.run(config)
@@ -67,7 +69,9 @@ def test_the_report_says_first_who_is_best_and_what_was_trained_on_what(config: 
     assert report.index("Best macro-F1 on dev") < report.index("## How good it is")
     assert "| msp | train | 120 | 6 |" in report
     assert "50 epochs of 32,000 samples, batch 128, rate 2e-05 to 1e-07" in report
+    assert "| msp | train | 120 | 6 | 4.0 min |" in report
     assert "| arousal | `fit/ccc` | - |" in report
+    assert "one speaker alone" not in report
     assert not re.search(r"\bnan\b", report)
 
 
@@ -94,6 +98,44 @@ def test_folds_are_pooled_and_told_one_by_one(
     fold = stored["fold1/fit/ccc"]["test"]["measures"]["ccc_arousal"]
     assert fold == {"value": pytest.approx(expected), "low": None, "high": None}
     assert "`fold2/fit/ccc`" in (config.run / "report.md").read_text()
+
+
+def test_settings_are_those_a_stage_was_trained_with(tmp_path: Path) -> None:
+    """Inner runs differ in pooling, a stage in a fold has its settings there, one has none."""
+    run = Config(work=tmp_path, name="run")
+    for inside, pooling in (("attentive", "attentive_statistics"), ("average", "average")):
+        fusion = Fusion.model_validate({"pooling": pooling})
+        tuned = {"mse": Stage(start="fit/ccc", epochs=7)}
+        inner = Config(work=tmp_path, fit=Stage(epochs=4, rate=3e-4), finetune=tuned, fusion=fusion)
+        inner.save(run.run / inside / "fold0/fit")
+        inner.save(run.run / inside / "finetune/mse")
+    stages = ("attentive/fit", "average/fit", "attentive/finetune/mse", "average/finetune/mse")
+    names = [f"{stage}/{measure}" for stage in stages for measure in ("ccc", "macro_f1")]
+    page = trained_with(run.run, [*names, "bare/fit/ccc", "ensemble"])
+    pooled = "Fusion of `attentive/fit`, `attentive/finetune/mse`: attentive statistics pooling"
+    assert pooled in page
+    assert "Fusion of `average/fit`, `average/finetune/mse`: average pooling" in page
+    assert "- Encoders, frozen: whisper openai/whisper-large-v3" in page  # shared
+    assert "- `average/fit`: 4 epochs of 32,000 samples, batch 128, rate 0.0003" in page
+    assert page.count(": 7 epochs") == page.count("; start fit/ccc") == 2
+    assert "50 epochs" not in page  # of the configuration that `evaluate` has
+    assert "for want of a readable config.yaml: `bare/fit`\n" in page
+
+
+def test_one_speaker_has_no_brackets_and_the_report_says_so_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(evaluate, "drawings", lambda predictions, seed: [])
+    config = Config(work=tmp_path, name="run")
+    for measure in ("ccc", "macro_f1"):
+        told(rows("dev", speakers=1), 0.6).write(
+            config.run / "fit" / measure / "predictions" / "dev.parquet"
+        )
+    (config.run / "fit" / "done.json").write_text("{}")
+    evaluate.run(config)
+    report = (config.run / "report.md").read_text()
+    assert report.count("one speaker alone") == 1
+    assert not re.search(r"\d \[0", report)
 
 
 def test_a_scatter_of_many_draws_some_and_says_so() -> None:

@@ -106,6 +106,13 @@ def test_a_measure_reads_with_three_decimals() -> None:
     assert str(Measure(0.51249, 0.4, 0.6)) == "0.512 [0.400, 0.600]"
 
 
+def test_one_speaker_has_figures_without_intervals() -> None:
+    measures = score(told(rows("dev", speakers=1), 0.6)).measures
+    for name in ("accuracy", "ece", "ccc"):
+        assert np.isnan([measures[name].low, measures[name].high]).all()
+        assert str(measures[name]) == f"{measures[name].value:.3f}"
+
+
 def test_a_model_that_knows_no_other_is_scored_like_one_that_does() -> None:
     predictions = told(rows("dev"), 0.7)
     shares = predictions.frame[[f"p_{name}" for name in EIGHT]]
