@@ -162,6 +162,6 @@ def test_a_layered_encoder_is_pooled_as_its_mixture_and_its_weights_learn() -> N
     expected = plain({**inputs, "wavlm": mean})
     torch.testing.assert_close(output.emotion_logits, expected.emotion_logits)
     output.emotion_logits.square().sum().backward()
-    scores = model.heads["wavlm"].mix.scores
+    scores = model.get_parameter("heads.wavlm.mix.scores")
     assert scores.grad is not None
     assert scores.grad.abs().min() > 0

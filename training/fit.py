@@ -27,6 +27,7 @@ from training.config import Config, Stage
 from training.data import Frames, StageData
 from training.files import told_faults
 from training.folds import pool, with_fold
+from training.identity import write_identity
 from training.losses import Losses
 from training.module import FusionTraining
 from training.outcome import Best, bundle_config, fresh, write_done, write_measure
@@ -120,7 +121,8 @@ def train(run: StageRun, fast_dev_run: bool = False) -> None:
     run.check_space(model)
     trainer = _training_trainer(run)
     if trainer.global_rank == 0:
-        config.save(run.folder)
+        write_identity(run.folder, run.identity)
+        config.save(run.folder)  # says that the stage was begun
     last = run.checkpoints / f"{LAST}.ckpt"
     # Sentences of the log go above the progress bar.
     with told_faults(run.folder), _told_memory(run), logging_redirect_tqdm():

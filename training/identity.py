@@ -3,7 +3,6 @@
 import hashlib
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Final
 
@@ -52,9 +51,9 @@ def read_identity(folder: Path) -> dict[str, str]:
 
 
 def write_identity(folder: Path, identity: dict[str, str]) -> None:
-    """Whole or not at all, even where several processes write the same."""
+    """Whole or not at all; one process writes it."""
     path = folder / DATA
-    partial = path.with_name(f"{path.name}.{secrets.token_hex(4)}.partial")
+    partial = path.with_name(f"{path.name}.partial")
     with told_faults(path):
         folder.mkdir(parents=True, exist_ok=True)
         partial.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")

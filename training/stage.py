@@ -11,7 +11,6 @@ import numpy as np
 import pandas as pd
 import torch
 import yaml
-from lightning.pytorch.utilities import rank_zero_only
 from pydantic import ValidationError
 
 from ser.bundle import WEIGHTS, Bundle
@@ -21,7 +20,7 @@ from ser.fusion import FusionConfig, FusionModel
 from ser.labels import ATTRIBUTES, ENCODERS
 from training.config import Config, Stage
 from training.data import Frames
-from training.identity import hash_of_file, hash_of_rows, read_identity, write_identity
+from training.identity import hash_of_file, hash_of_rows, read_identity
 from training.truth import Truth, check_votes
 
 FIT, FINETUNE = "fit", "finetune"
@@ -288,10 +287,7 @@ class StageRun:
         return kept | {"stage": values[head][variant] if variant else values[head]}
 
     def check_space(self, model: FusionModel) -> None:
-        """SerError where the disk cannot hold what the stage writes; else its first file is there.
-
-        That file tells what the stage is trained on, before its settings say that it was begun.
-        """
+        """SerError where the disk cannot hold what the stage writes."""
         needed = COPIES_OF_WEIGHTS * sum(
             tensor.numel() * tensor.element_size() for tensor in model.state_dict().values()
         )
@@ -302,7 +298,6 @@ class StageRun:
                 f"{self.title} needs {needed / 1e9:.1f} GB for checkpoints and bundles, and the "
                 f"disk has {free / 1e9:.1f} GB left: free some, or set work to another disk."
             )
-        rank_zero_only(write_identity)(self.folder, self.identity)
 
 
 def _changes(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:

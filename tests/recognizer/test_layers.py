@@ -26,7 +26,7 @@ def layered(tmp_path_factory: pytest.TempPathFactory) -> Recognizer:
     model = FusionModel(fusion)
     with torch.no_grad():
         for name in ("wavlm", "roberta"):
-            model.heads[name].mix.scores.normal_()
+            model.get_parameter(f"heads.{name}.mix.scores").normal_()
     Bundle(replace(plain.config, fusion=fusion, layers=LAYERS), model).save(folder)
     return Recognizer.from_pretrained(folder, device="cpu", transcriber=None)
 

@@ -11,7 +11,9 @@ import yaml
 from lightning.pytorch.utilities import rank_zero_only
 
 from ser.errors import SerError
+from training import manifest
 from training.config import Config
+from training.identity import hash_of_rows, read_identity
 from training.predictions import Predictions
 from training.runs import CELLS, DONE, FIT, PREDICTIONS
 from training.scores import Scores, points, score
@@ -72,8 +74,9 @@ def table1(config: Config, fit: Command | None = None) -> None:
     """Train the cells that are missing, then print the table. `fit` trains one cell."""
     check_splits(config, {"dev": ("a class", "ratings"), HELD_OUT: ("a class", "ratings")})
     settings = [cell_config(config, alpha, beta) for alpha, beta in GRID]
+    rows = hash_of_rows(manifest.load(config))
     for cell in settings:
-        _check_earlier(cell)
+        _check_earlier(cell, rows)
     fit = fit or _fit()
     for number, cell in enumerate(settings, start=1):
         if not (cell.run / FIT / DONE).is_file():
@@ -96,14 +99,18 @@ def cell_config(config: Config, alpha: float, beta: float) -> Config:
     return config.model_copy(update={"name": name, "fit": stage})
 
 
-def _check_earlier(cell: Config) -> None:
-    """SerError where a cell was begun with other settings: the grid would compare two things."""
+def _check_earlier(cell: Config, rows: str) -> None:
+    """SerError where a cell was begun with other settings, or with recordings other than those
+    with the hash `rows`: the grid would compare two things."""
     path = cell.run / FIT / "config.yaml"
     if not path.is_file():
         return
     earlier = yaml.safe_load(path.read_text(encoding="utf-8"))
     now = cell.model_dump(mode="json")
-    if changed := [name for name in DEPENDS_ON if earlier.get(name) != now[name]]:
+    changed = [name for name in DEPENDS_ON if earlier.get(name) != now[name]]
+    if read_identity(cell.run / FIT).get("recordings", rows) != rows:
+        changed.append("recordings or labels")
+    if changed:
         raise SerError(
             f"{cell.name} was trained with other settings ({', '.join(changed)}): set name to "
             f"begin a new grid, or delete {cell.run.parent}."
