@@ -98,6 +98,14 @@ def test_the_challenge_test_needs_no_label(tmp_path: Path) -> None:
     assert (clip.speaker, clip.votes) == ("unknown", {})
 
 
+def test_a_transcript_of_the_challenge_test_is_read_where_somebody_wrote_one(
+    tmp_path: Path,
+) -> None:
+    written(tree(tmp_path, A, B, C, TEST3) / "labels_consensus.csv", HEADER, *ROWS)
+    written(tmp_path / "Transcripts" / f"{TEST3}.txt", "So be it.")
+    assert by_name(read_msp_podcast(tmp_path))[TEST3].text == "So be it."
+
+
 def test_partitions_and_speakers_come_from_their_lists_where_columns_lack(tmp_path: Path) -> None:
     labels = tree(tmp_path, A, C)
     written(

@@ -87,6 +87,7 @@ def test_missing_files_are_left_out_by_name(tmp_path: Path) -> None:
         ("path,votes_sad\na.wav,-1\n", "Row 1 .* votes that are no counts"),
         ("path,votes_sad\na.wav,inf\n", "Row 1 .* votes that are no counts"),
         ("path,split\na.wav,holdout\n", "Row 1 .* unknown split 'holdout'"),
+        ("path,language\na.wav,English\n", "Row 1 .* language 'English': write an ISO"),
         ("path,emotion\n,sad\n", "Row 1 .* has no path"),
         ("file,emotion\na.wav,sad\n", "lacks the columns path; it has file, emotion"),
     ],

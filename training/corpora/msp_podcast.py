@@ -66,7 +66,7 @@ def read_msp_podcast(root: Path, keep_without_class: bool = False) -> Reading:
             clips.append(clip)
     for name, path in files.items():
         if CHALLENGE_TEST in name.lower():
-            clips.append(_unlabelled(path))
+            clips.append(_unlabelled(path, texts.get(name)))
         else:
             left_out.append(LeftOut("msp_podcast", path.name, "no row in the label file"))
     return Reading(clips, left_out)
@@ -93,7 +93,7 @@ def _clip_of(
         corpus="msp_podcast",
         speaker=speaker if speaker not in ("", "unknown") else UNKNOWN_SPEAKER,
         emotion=EMOTIONS.get(letter),
-        text=(read_text(transcript).strip() or None) if transcript else None,
+        text=_said(transcript),
         split=split_of_spelling(row["Split_Set"], where),
         votes=votes,
         attributes=(arousal, valence, dominance) if any(ratings) else None,
@@ -101,8 +101,21 @@ def _clip_of(
     )
 
 
-def _unlabelled(path: Path) -> Clip:
-    return Clip(path, "msp_podcast", UNKNOWN_SPEAKER, None, split=CHALLENGE_TEST, name=path.stem)
+def _unlabelled(path: Path, transcript: Path | None) -> Clip:
+    return Clip(
+        path=path,
+        corpus="msp_podcast",
+        speaker=UNKNOWN_SPEAKER,
+        emotion=None,
+        text=_said(transcript),
+        split=CHALLENGE_TEST,
+        name=path.stem,
+    )
+
+
+def _said(transcript: Path | None) -> str | None:
+    """None where nobody wrote anything down."""
+    return (read_text(transcript).strip() or None) if transcript else None
 
 
 def _labels(root: Path) -> pd.DataFrame:

@@ -85,7 +85,7 @@ def read_table(
                 speaker=row["speaker"] or UNKNOWN_SPEAKER,
                 emotion=_emotion(row["emotion"], where, emotions or {}) or plurality(votes),
                 text=row["transcript"] or None,
-                language=row["language"] or language,
+                language=_language(row["language"] or language, where),
                 split=split_of_spelling(row["split"], where) if row["split"] else None,
                 votes=votes,
                 attributes=attributes,
@@ -93,6 +93,12 @@ def read_table(
             )
         )
     return Reading(clips, left_out)
+
+
+def _language(code: str, where: str) -> str:
+    if not (2 <= len(code) <= 3 and code.isalpha() and code.islower()):
+        raise SerError(f"{where} has the language {code!r}: write an ISO 639-1 code, such as en.")
+    return code
 
 
 def _rows(table: Path) -> list[Row]:
