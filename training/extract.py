@@ -32,7 +32,11 @@ _logger = logging.getLogger(__name__)
 
 
 def run(config: Config) -> None:
-    """Write every shard that is not there yet. Started again after a kill, it goes on."""
+    """Write every shard that is not there yet. Started again after a kill, it goes on.
+
+    The last bits depend on the hardware and the number of threads of a process: with the same of
+    both, interrupted or not, in one process or in several, the files have the same bytes.
+    """
     frame = manifest.load(config)
     if frame.empty:
         raise SerError(f"The manifest {config.manifest} has no recordings: correct the corpora.")
