@@ -1,6 +1,5 @@
 """Settings of every experiment: a short YAML file over `configs/default.yaml`, checked strictly."""
 
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
@@ -11,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from ser.encoders import WHISPER_CONTEXTS, EncoderSpec
 from ser.errors import SerError
 from ser.labels import EMOTIONS, ENCODERS
-from training.files import told_faults
+from training.files import write_text
 
 CONFIGS: Final = Path(__file__).resolve().parent / "configs"
 BASE: Final = "base"  # the entry of a YAML file that names the file it changes
@@ -269,12 +268,7 @@ class Config(Section):
     def save(self, folder: Path) -> None:
         """Write the resolved settings as `config.yaml`, under its name only when it is whole."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-        path = folder / "config.yaml"
-        partial = path.with_name(f"{path.name}.partial")
-        with told_faults(path):
-            folder.mkdir(parents=True, exist_ok=True)
-            partial.write_text(text, encoding="utf-8")
-            os.replace(partial, path)
+        write_text(folder / "config.yaml", text)
 
 
 def _read_over_base(path: Path, above: tuple[Path, ...] = ()) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from ser.labels import ATTRIBUTES
 from training import manifest
 from training.config import Config
 from training.external import External, named
+from training.files import write_text
 from training.manifest import SPLITS
 from training.metrics import UNSCORED
 from training.predictions import ATTRIBUTE_PREFIX, CLASS_PREFIX, Predictions
-from training.runs import ENSEMBLE, FINETUNE, PREDICTIONS, Source, sources, write_text
+from training.runs import ENSEMBLE, FINETUNE, PREDICTIONS, Source, sources
 from training.scores import points
 
 EMOTIONS: Final = "emotions"

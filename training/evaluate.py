@@ -12,9 +12,10 @@ from ser.errors import SerError
 from training import manifest
 from training.config import Config
 from training.figures import drawings
+from training.files import write_text
 from training.predictions import Predictions
 from training.report import Evaluated, report
-from training.runs import Source, sources, write_text
+from training.runs import Source, sources
 from training.scores import score
 
 EVALUATION: Final = "evaluation"

@@ -111,7 +111,7 @@ def _left(fabric: lightning.Fabric, jobs: Sequence[Job], config: Config) -> list
     found = {}
     for index in tqdm(own, desc="look for shards", disable=not fabric.is_global_zero, leave=False):
         found[index] = missing(jobs[index], verify=config.features.verify)
-    everywhere = {key: value for part in _gather(fabric, found) for key, value in part.items()}
+    everywhere = {key: value for part in gather(fabric, found) for key, value in part.items()}
     for index in range(len(jobs)):
         for fault in everywhere[index][1]:
             _say(fabric, f"{fault}: it is computed again.", logging.WARNING)
@@ -227,8 +227,8 @@ def _say(fabric: lightning.Fabric, text: str, level: int = logging.INFO) -> None
         _logger.log(level, text)
 
 
-def _gather(fabric: lightning.Fabric, item: Any) -> list[Any]:
-    """What each process has, in the order of their ranks."""
+def gather(fabric: lightning.Fabric, item: Any) -> list[Any]:
+    """What each process has, in the order of their ranks; waits for all of them."""
     if fabric.world_size == 1:
         return [item]
     items: list[Any] = [None] * fabric.world_size
@@ -238,5 +238,5 @@ def _gather(fabric: lightning.Fabric, item: Any) -> list[Any]:
 
 def _together(fabric: lightning.Fabric, fault: str | None) -> None:
     """Wait for all processes; SerError in each of them when one has a fault."""
-    if faults := [told for told in _gather(fabric, fault) if told is not None]:
+    if faults := [told for told in gather(fabric, fault) if told is not None]:
         raise SerError(faults[0])

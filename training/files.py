@@ -28,6 +28,25 @@ def told_faults(path: Path) -> Iterator[None]:
         raise SerError(f"{path} cannot be written ({reason}): check the folder `work`.") from error
 
 
+@contextmanager
+def whole_file(path: Path) -> Iterator[Path]:
+    """A temporary name to write to, in a folder that is made; it becomes `path` at the end.
+
+    So `path` is there whole or not at all. SerError where the system refuses.
+    """
+    partial = path.with_name(f"{path.name}.partial")
+    with told_faults(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield partial
+        os.replace(partial, path)
+
+
+def write_text(path: Path, text: str) -> None:
+    """Under its name only when it is whole."""
+    with whole_file(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
 class Journal:
     """Lines of JSON, only ever added to. A line that a kill left half written does not count."""
 

@@ -31,7 +31,8 @@ from training.identity import write_identity
 from training.losses import Losses
 from training.module import FusionTraining
 from training.outcome import Best, bundle_config, fresh, write_done, write_measure
-from training.stage import FINETUNE, FIT, LAST, StageRun
+from training.runs import FINETUNE, FIT
+from training.stage import LAST, StageRun
 
 logger = logging.getLogger(__name__)
 

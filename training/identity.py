@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 from pathlib import Path
 from typing import Final
 
@@ -11,7 +10,7 @@ from pandas.util import hash_pandas_object
 
 from ser.errors import SerError
 from ser.labels import ATTRIBUTES
-from training.files import told_faults
+from training.files import write_text
 from training.schema import VOTES
 
 DATA: Final = "data.json"
@@ -52,9 +51,4 @@ def read_identity(folder: Path) -> dict[str, str]:
 
 def write_identity(folder: Path, identity: dict[str, str]) -> None:
     """Whole or not at all; one process writes it."""
-    path = folder / DATA
-    partial = path.with_name(f"{path.name}.partial")
-    with told_faults(path):
-        folder.mkdir(parents=True, exist_ok=True)
-        partial.write_text(json.dumps(identity, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, path)
+    write_text(folder / DATA, json.dumps(identity, indent=2) + "\n")

@@ -1,7 +1,6 @@
 """The manifest: one row per recording of all corpora, built, written, read and checked."""
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from ser.labels import ATTRIBUTES
 from training.checks import check
 from training.config import Config
 from training.corpora import Clip
-from training.files import told_faults
+from training.files import whole_file
 from training.schema import SCHEMA, SPLITS, VOTES
 from training.splits import ablation, default_split, folds_only
 from training.targets import RUSSELL_MEHRABIAN_1977, derived_attributes
@@ -24,11 +23,8 @@ __all__ = ["SCHEMA", "SPLITS", "VOTES", "build", "check", "load", "read_manifest
 
 def write_manifest(frame: pd.DataFrame, path: Path) -> None:
     """Write through a temporary name, so that a half-written manifest is never read."""
-    partial = path.with_name(f"{path.name}.partial")
-    with told_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         frame.to_parquet(partial, schema=SCHEMA, index=False)
-        os.replace(partial, path)
 
 
 def read_manifest(path: Path) -> pd.DataFrame:

@@ -17,6 +17,7 @@ from ser.fusion import FusionConfig, FusionModel
 from training.answers import Answers, fit_temperature, measured
 from training.card import summary, write_card
 from training.config import Config
+from training.files import write_text
 from training.predictions import Predictions
 from training.stage import StageRun
 
@@ -152,9 +153,7 @@ def write_done(
         "trainable_parameters": parameters,
         "best": results,
     }
-    partial = run.done.with_name("done.json.partial")
-    partial.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
-    os.replace(partial, run.done)
+    write_text(run.done, json.dumps(told, indent=2) + "\n")
     shutil.rmtree(run.checkpoints, ignore_errors=True)
 
 

@@ -1,6 +1,5 @@
 """What a model says of a split, beside the truth: the table that everything after `fit` reads."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +8,7 @@ import pandas as pd
 
 from ser.errors import SerError
 from ser.labels import ATTRIBUTES
-from training.files import told_faults
+from training.files import whole_file
 
 CLASS_PREFIX, ATTRIBUTE_PREFIX = "p_", "pred_"
 
@@ -56,11 +55,8 @@ class Predictions:
 
     def write(self, path: Path) -> None:
         """As Parquet, under its name only when it is complete."""
-        partial = path.with_name(f"{path.name}.partial")
-        with told_faults(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+        with whole_file(path) as partial:
             self.frame.to_parquet(partial, index=False)
-            os.replace(partial, path)
 
     @classmethod
     def read(cls, path: Path) -> "Predictions":

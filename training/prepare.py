@@ -20,7 +20,7 @@ from ser.errors import AudioError, SerError
 from training import manifest
 from training.config import Config, Corpus
 from training.corpora import READERS, LeftOut, Reading
-from training.files import Journal, told_faults
+from training.files import Journal, whole_file
 from training.prepare_table import print_tables
 
 logger = logging.getLogger(__name__)
@@ -174,9 +174,6 @@ def _key(path: Path) -> str:
 
 def _write_left_out(left_out: Sequence[LeftOut], path: Path) -> None:
     """corpus, name, reason."""
-    partial = path.with_name(f"{path.name}.partial")
     columns = [field.name for field in dataclasses.fields(LeftOut)]
-    with told_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
+    with whole_file(path) as partial:
         pd.DataFrame(left_out, columns=columns).to_csv(partial, index=False)
-        os.replace(partial, path)

@@ -1,11 +1,9 @@
 """What a run folder holds: finished stages and their predictions."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from training.files import told_faults
 from training.manifest import SPLITS
 from training.predictions import Predictions
 
@@ -49,15 +47,6 @@ def sources(run: Path, folds: bool = False) -> list[Source]:
         if _finished(folder.parent, run)
     ]
     return sorted((s for s in found if _in_fold(s.name) == folds), key=lambda s: _order(s.name))
-
-
-def write_text(path: Path, text: str) -> None:
-    """Under its name only when it is whole."""
-    with told_faults(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f"{path.name}.partial")
-        partial.write_text(text, encoding="utf-8")
-        os.replace(partial, path)
 
 
 def _finished(folder: Path, run: Path) -> bool:

@@ -21,9 +21,9 @@ from ser.labels import ATTRIBUTES, ENCODERS
 from training.config import Config, Stage
 from training.data import Frames
 from training.identity import hash_of_file, hash_of_rows, read_identity
+from training.runs import DONE
 from training.truth import Truth, check_votes
 
-FIT, FINETUNE = "fit", "finetune"
 MACRO_F1, CCC = "macro_f1", "ccc"
 LAST = "last"
 COPIES_OF_WEIGHTS: Final = 10
@@ -54,7 +54,7 @@ class StageRun:
     @property
     def done(self) -> Path:
         """Written last."""
-        return self.folder / "done.json"
+        return self.folder / DONE
 
     @property
     def title(self) -> str:

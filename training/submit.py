@@ -12,9 +12,10 @@ from ser.errors import SerError
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES
 from training.config import Config
 from training.external import CLASS, COLUMNS, FILE, LETTERS, named, plain_name, read_table
+from training.files import write_text
 from training.manifest import read_manifest
 from training.predictions import Predictions
-from training.runs import ENSEMBLE, Source, sources, write_text
+from training.runs import ENSEMBLE, Source, sources
 
 SUBMISSION: Final = "submission"
 TASKS: Final = ("task1.csv", "task2.csv")

@@ -1,7 +1,6 @@
 """Write down what is said where the corpus does not: in batches, going on after a kill."""
 
 import logging
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Final, Protocol
 
@@ -17,8 +16,8 @@ from ser.transcript import Transcript
 from ser.transcription import SphinxTranscriber, WhisperTranscriber
 from training import manifest
 from training.config import Config
-from training.extract import launch
-from training.files import Journal, told_faults
+from training.extract import gather, launch
+from training.files import Journal, whole_file
 from training.whisper_batches import WhisperBatches
 
 logger = logging.getLogger(__name__)
@@ -61,7 +60,7 @@ def run(config: Config) -> None:
     # The longest first: the time left is then told too long rather than too short.
     left = silent[~silent["audio_sha256"].isin(written)].drop_duplicates("audio_sha256")
     left = left.sort_values(["duration_s", "id"], ascending=[False, True])
-    _gather(fabric, None)  # all have read before anyone writes
+    gather(fabric, None)  # all have read before anyone writes
     if fabric.is_global_zero:
         logger.info(
             "%d recordings have no transcript in their corpus, %d of them are still to be written.",
@@ -74,7 +73,7 @@ def run(config: Config) -> None:
             _transcribe(own, _writer(config, fabric), config, fabric)
     except SerError as error:
         fault = str(error)
-    if faults := [told for told in _gather(fabric, fault) if told]:
+    if faults := [told for told in gather(fabric, fault) if told]:
         raise SerError(faults[0])
     if fabric.is_global_zero:
         _write_parquet(silent, config)
@@ -148,17 +147,6 @@ def _write_parquet(silent: pd.DataFrame, config: Config) -> None:
     columns = ["audio_sha256", "text", "language", "source"]
     table = pd.DataFrame(records, columns=columns).astype("str")
     table.insert(0, "id", silent["id"].to_list())
-    partial = config.transcripts.with_name(f"{config.transcripts.name}.partial")
-    with told_faults(config.transcripts):
+    with whole_file(config.transcripts) as partial:
         table.to_parquet(partial, index=False)
-        os.replace(partial, config.transcripts)
     logger.info("%d transcripts are in %s.", len(table), config.transcripts)
-
-
-def _gather(fabric: lightning.Fabric, item: Any) -> list[Any]:
-    """What each process has; waits for all of them."""
-    if fabric.world_size == 1:
-        return [item]
-    items: list[Any] = [None] * fabric.world_size
-    torch.distributed.all_gather_object(items, item)
-    return items

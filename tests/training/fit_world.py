@@ -22,7 +22,7 @@ from tests.tiny import WIDTHS
 from training.config import Config
 from training.fit import train_stages
 from training.manifest import SCHEMA, VOTES
-from training.stage import FINETUNE, FIT
+from training.runs import FINETUNE, FIT
 
 CLASSES = ("angry", "sad", "happy", "other")
 SPEAKERS, CLIPS = 12, 8  # clips per speaker

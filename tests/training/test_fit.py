@@ -29,7 +29,7 @@ from training.folds import with_fold
 from training.manifest import VOTES
 from training.metrics import macro_f1
 from training.predictions import Predictions
-from training.stage import FINETUNE, FIT
+from training.runs import FINETUNE, FIT
 
 QUICK = ("fit.epochs=1", "fit.samples_per_epoch=16", "fit.warmup_epochs=0")
 

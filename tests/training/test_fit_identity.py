@@ -13,7 +13,7 @@ from training.config import Config
 from training.fit import train_stages
 from training.identity import hash_of_rows
 from training.manifest import read_manifest, write_manifest
-from training.stage import FINETUNE, FIT
+from training.runs import FINETUNE, FIT
 
 QUICK = (
     "fit.epochs=1", "fit.samples_per_epoch=16", "fit.warmup_epochs=0",

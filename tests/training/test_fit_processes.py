@@ -14,7 +14,7 @@ import torch
 from ser.bundle import Bundle
 from tests.conftest import REPOSITORY
 from tests.training.fit_world import train_in_world, world_config
-from training.stage import FIT
+from training.runs import FIT
 
 LIMIT_S = 300.0  # on a busy machine
 # Every random part takes part; batches of 16 are dealt out over two processes.

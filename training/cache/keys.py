@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 from dataclasses import dataclass
 from functools import lru_cache
@@ -17,6 +16,7 @@ from ser.errors import SerError
 from ser.labels import ENCODERS
 from training.augment import sounds_below
 from training.config import Config
+from training.files import write_text
 
 FORMAT: Final = 1  # of the shards; another number makes older frames invisible
 CLEAN: Final = "clean"
@@ -57,10 +57,7 @@ def write_settings(config: Config, name: str) -> None:
         told[folders.augmented] = copy_settings(config)
     folders.clean.mkdir(parents=True, exist_ok=True)
     for folder, settings in told.items():
-        folder.mkdir(parents=True, exist_ok=True)
-        partial = folder / f"{SETTINGS}.partial"
-        partial.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
-        os.replace(partial, folder / SETTINGS)
+        write_text(folder / SETTINGS, json.dumps(settings, indent=2) + "\n")
 
 
 def encoder_settings(config: Config, name: str) -> dict[str, Any]:

@@ -10,8 +10,8 @@ import pandas as pd
 from ser.errors import SerError
 from training import manifest
 from training.config import Config
+from training.files import write_text
 from training.report import ABSENT, table
-from training.runs import write_text
 from training.scores import TITLES, Measure
 
 Command = Callable[[Config], None]  # fit or finetune
