@@ -11,6 +11,7 @@ import gradio as gr
 import pytest
 
 from app import build_app, launch_options
+from assets.page.models import Models
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ def serve(recognizer: Any, uploads: Path) -> Iterator[Server]:
     """The page with this recogniser, until the block ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
-        app = build_app(recognizer)
+        app = build_app(Models(recognizer))
         options: dict[str, Any] = {
             "server_port": free_port(),
             "prevent_thread_lock": True,

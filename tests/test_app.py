@@ -20,7 +20,10 @@ from gradio_client.exceptions import AppError
 
 import app
 from assets.page import uploads
+from assets.page.listen.recording import EXAMPLES
 from assets.page.looks import asset
+from assets.page.queue import FORGET_AFTER_S, MAX_WAITING
+from assets.page.telling import WENT_WRONG
 from ser.errors import AudioError, BundleError
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, free_port, serve
@@ -91,7 +94,7 @@ def test_an_unforeseen_fault_is_logged_and_told_without_its_details(
             client.predict(handle_file(voice), api_name="/predict")
     finally:
         server.recognizer.fault = None
-    assert str(told.value) == app.WENT_WRONG
+    assert str(told.value) == WENT_WRONG
     assert "secret detail" in caplog.text
 
 
@@ -179,13 +182,13 @@ def test_nothing_is_kept_or_reported() -> None:
 
 def test_the_notice_states_the_limits_that_hold() -> None:
     notice = asset("notice.html")
-    assert f"{app.FORGET_AFTER_S // 60} minutes at most" in notice
-    assert f"up to {app.MAX_WAITING} others wait in line" in notice
+    assert f"{FORGET_AFTER_S // 60} minutes at most" in notice
+    assert f"up to {MAX_WAITING} others wait in line" in notice
 
 
 def test_every_example_is_there() -> None:
     made = {path.stem for path in (REPOSITORY / "assets" / "examples").glob("*.flac")}
-    assert made == set(app.EXAMPLES)
+    assert made == set(EXAMPLES)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from app import WENT_WRONG
+from assets.page.telling import WENT_WRONG
 from tests.audio_files import encode, film
 from tests.audio_files import voice as tone
 from tests.browser.conftest import EXAMPLE, Visit, visiting

@@ -1,0 +1,33 @@
+"""What a visitor is told when something goes wrong, and what alone goes into the log."""
+
+import logging
+
+from ser.errors import SerError
+from ser.prediction import Prediction
+
+log = logging.getLogger("app")
+MAX_CHARACTERS = 50_000  # of a transcript; half an hour of quick speech has about 35 000
+FORGOTTEN = "The recording is no longer in memory. Record or upload it again."
+WENT_WRONG = "Something went wrong on our side and nothing was analysed. Please try again."
+
+
+def sentence(error: Exception) -> str:
+    """What a user is told; the log alone gets the trace of what nobody foresaw."""
+    if isinstance(error, SerError):
+        return str(error)
+    log.error("unforeseen", exc_info=error)
+    return WENT_WRONG
+
+
+def check_length(transcript: str | None) -> None:
+    """Refuse more text than can be said in half an hour."""
+    if transcript and len(transcript) > MAX_CHARACTERS:
+        raise SerError(
+            f"The transcript has {len(transcript)} characters, more than the {MAX_CHARACTERS} "
+            "that are allowed. Shorten it."
+        )
+
+
+def log_writer(prediction: Prediction) -> None:
+    """Which recogniser wrote the text; neither the text nor the file is for the log."""
+    log.info("words from: %s", prediction.transcript.source)
