@@ -17,6 +17,7 @@ from ser.plots.common import (
     left_out,
     with_alpha,
 )
+from ser.plots.envelope import Envelope
 from ser.plots.lanes import MAX_COLUMNS, WORDS_RANGE, time_axis, waveform_outline, word_boxes
 from ser.prediction import EncoderAttention, Prediction
 from ser.transcript import Word
@@ -35,7 +36,7 @@ LANES = {
 LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": WORDS_RANGE}
 
 
-def attention_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
+def attention_figure(prediction: Prediction, waveform: Waveform | Envelope) -> go.Figure:
     """Waveform, words and the three encoders' attention on one time axis, each in its lane."""
     figure = go.Figure(
         [

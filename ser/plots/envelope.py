@@ -18,9 +18,11 @@ class Envelope:
     duration_s: float
 
 
-def envelope(waveform: Waveform, columns: int) -> Envelope:
-    """At most `columns` columns; a long waveform is read piece by piece."""
-    samples = waveform.samples
+def envelope(sound: Waveform | Envelope, columns: int) -> Envelope:
+    """At most `columns` columns; a long waveform is read piece by piece, an outline merged."""
+    if isinstance(sound, Envelope):
+        return _coarser(sound, columns)
+    samples = sound.samples
     columns = min(columns, len(samples))
     edges = np.linspace(0, len(samples), columns + 1).astype(int)
     lowest, highest = np.empty(columns), np.empty(columns)
@@ -32,4 +34,16 @@ def envelope(waveform: Waveform, columns: int) -> Envelope:
         lowest[first:stop] = np.minimum.reduceat(block, starts)
         highest[first:stop] = np.maximum.reduceat(block, starts)
         let_go(samples)
-    return Envelope(edges[:-1] / SAMPLE_RATE_HZ, lowest, highest, waveform.duration_s)
+    return Envelope(edges[:-1] / SAMPLE_RATE_HZ, lowest, highest, sound.duration_s)
+
+
+def _coarser(outline: Envelope, columns: int) -> Envelope:
+    if len(outline.times_s) <= columns:
+        return outline
+    first = np.linspace(0, len(outline.times_s), columns + 1).astype(int)[:-1]
+    return Envelope(
+        outline.times_s[first],
+        np.minimum.reduceat(outline.lowest, first),
+        np.maximum.reduceat(outline.highest, first),
+        outline.duration_s,
+    )

@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 
 from ser.audio import Waveform
 from ser.plots.common import QUIET
-from ser.plots.envelope import envelope
+from ser.plots.envelope import Envelope, envelope
 from ser.prediction import Prediction
 from ser.transcript import Word
 
@@ -38,7 +38,7 @@ def time_axis(prediction: Prediction) -> dict:
     }
 
 
-def waveform_outline(waveform: Waveform, yaxis: str) -> go.Scatter:
+def waveform_outline(waveform: Waveform | Envelope, yaxis: str) -> go.Scatter:
     """Highest and lowest sample of each column, as one closed outline."""
     outline = envelope(waveform, MAX_COLUMNS)
     times = outline.times_s

@@ -16,6 +16,7 @@ from ser.labels import (
 )
 from ser.overlap import own_spans
 from ser.plots.common import described, with_alpha
+from ser.plots.envelope import Envelope
 from ser.plots.lanes import WORDS_RANGE, time_axis, time_range, waveform_outline, word_boxes
 from ser.prediction import Prediction, WindowPrediction
 
@@ -32,7 +33,7 @@ LANES = {
 }
 
 
-def timeline_figure(prediction: Prediction, waveform: Waveform) -> go.Figure:
+def timeline_figure(prediction: Prediction, waveform: Waveform | Envelope) -> go.Figure:
     """Waveform, words, emotions and attributes on one time axis, each in its lane.
 
     The transparent bars of the ribbon carry in `customdata` where each window starts and ends.

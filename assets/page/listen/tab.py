@@ -91,7 +91,7 @@ class Listen:
             if shown is None:
                 raise SerError(FORGOTTEN)
             check_length(transcript)
-            revised = self.models.get(shown.model).revise(shown.analysis, transcript)
+            revised = self.models.get(shown.model).revise(shown.whole(), transcript)
             log_writer(revised.prediction)
             return self._filled(Shown(shown.file, revised, shown.model))
         except Exception as error:
