@@ -18,7 +18,7 @@ import gradio as gr
 from starlette.routing import Route
 
 from assets.page import uploads
-from assets.page.looks import ASSETS, asset, plotly_js, theme
+from assets.page.looks import ASSETS, asset, plotly_js, style_sheets, theme
 from assets.page.queue import MAX_VISITS, MAX_WAITING, SWEEP_S
 from ser import fragments
 from ser.errors import SerError
@@ -56,7 +56,7 @@ def launch_options() -> dict[str, Any]:
     """What `launch` needs besides the address: looks, plotly.js from our own server, privacy."""
     return {
         "theme": theme(),
-        "css_paths": [ASSETS / "page" / "page.css"],
+        "css_paths": style_sheets(),
         "app_kwargs": {"routes": [Route("/vendor/plotly.min.js", plotly_js)]},
         "footer_links": ["api"],
         "run_history": False,  # it would keep recordings in the browser

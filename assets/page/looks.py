@@ -38,6 +38,12 @@ def asset(name: str) -> str:
     return (ASSETS / "page" / name).read_text(encoding="utf-8")
 
 
+def style_sheets() -> list[Path]:
+    """The page's rules, then those of each room."""
+    page = ASSETS / "page"
+    return [page / "page.css", *sorted(page.glob("*/*.css"))]
+
+
 async def plotly_js(_: Request) -> FileResponse:
     """plotly.js as the installed Python package brings it."""
     return FileResponse(PLOTLY_JS, headers={"Cache-Control": "public, max-age=86400"})
