@@ -73,10 +73,23 @@ const fitLabels = (Plotly) => {
   Plotly.restyle(canvas, { ...fitted, text: [fitted.text] }, [index]);
 };
 
+// The picture as it is seen, on the card's colour: its letters are made for that one.
+const save = element.querySelector(".save-picture");
+save.addEventListener("click", async () => {
+  const Plotly = await window.serPlotly;
+  const { data, layout, clientWidth: width, clientHeight: height } = canvas;
+  const ground = colour("--background-fill-primary");
+  Plotly.downloadImage(
+    { data, layout: { ...layout, paper_bgcolor: ground } },
+    { format: "png", scale: 2, width, height, filename: save.dataset.name },
+  );
+});
+
 let listening = false;
 const draw = async () => {
   const Plotly = await window.serPlotly;
   const figure = props.value;
+  save.hidden = !figure?.data;
   if (!figure?.data) {
     Plotly.purge(canvas);
     listening = false;
@@ -93,7 +106,7 @@ const draw = async () => {
   await Plotly.react(canvas, isDark() ? data.map(forDark) : data, layout, {
     displaylogo: false,
     displayModeBar: Boolean(layout.scene),
-    modeBarButtons: [["resetCameraDefault3d", "toImage"]],
+    modeBarButtons: [["resetCameraDefault3d"]],
     responsive: true,
   });
   fitLabels(Plotly);

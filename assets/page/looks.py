@@ -24,9 +24,17 @@ def theme() -> gr.themes.Base:
 
 
 def figure(name: str, label: str) -> gr.HTML:
-    """A place for a plotly figure; gr.Plot forgets the camera and cannot be read in dark mode."""
+    """A place for a plotly figure; gr.Plot forgets the camera and cannot be read in dark mode.
+
+    Its button saves the picture, named `name`, in the browser.
+    """
+    canvas = f'<div class="canvas" role="img" aria-label="{label}"></div>'
+    save = (
+        '<button type="button" class="save-picture" hidden '
+        f'data-name="{name}" aria-label="Save as PNG: {label}">Save as PNG</button>'
+    )
     return gr.HTML(
-        html_template=f'<div class="canvas" role="img" aria-label="{label}"></div>',
+        html_template=canvas + save,
         js_on_load=asset("figure.js"),
         elem_id=name,
         apply_default_css=False,
