@@ -9,16 +9,21 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
 from ser.audio import Waveform, load_audio
 from ser.errors import NoSpeechError
 from ser.labels import ATTRIBUTES, EMOTIONS, ENCODERS
-from ser.prediction import EncoderAttention, Prediction
+from ser.prediction import Alternative, EncoderAttention, Prediction, WindowPrediction
+from ser.progress import Watch
+from ser.recording import Stretch
+from ser.speech import Segment, Sliding, cut_windows, slide_windows
 from ser.transcript import Transcript, Word
 
 FRAME_S = 0.02
+WINDOW_S = 10.0  # longest window along the pauses
 HEARD = "Kids are talking by the door"
 CLASSES = tuple(name for name in EMOTIONS if name not in ("contempt", "other"))
 
@@ -51,36 +56,79 @@ class FakeRecognizer:
         self,
         audio: str | os.PathLike[str] | Waveform,
         transcript: str | None = None,
-        progress: Callable[[float, str], None] = lambda _share, _doing: None,
+        progress: Callable[[float, str], None] | None = None,
+        *,
+        sliding: Sliding | None = None,
+        stretch: Stretch | None = None,
+        cancelled: Callable[[], bool] | None = None,
     ) -> FakeAnalysis:
         """Decode the file as the product does, then answer from a hash of its samples."""
         self.paths.append(str(audio))
-        progress(0.1, "Listening")
-        time.sleep(self.wait_s)
-        if self.fault is not None:
-            raise self.fault
+        self._work(Watch(progress, cancelled))
         waveform = audio if isinstance(audio, Waveform) else load_audio(audio)
         if np.abs(waveform.samples).max() < 1e-3:
             raise NoSpeechError("The recording holds no speech. Record somebody who speaks.")
         source = "fake-transcriber" if transcript is None else "user"
         text = HEARD if transcript is None else transcript
-        return FakeAnalysis(waveform, fake_prediction(text, waveform, source))
+        prediction = fake_prediction(text, waveform, source, sliding, stretch)
+        return FakeAnalysis(waveform, prediction)
 
-    def predict(self, audio: str | os.PathLike[str], transcript: str | None = None) -> Prediction:
+    def predict(
+        self, audio: str | os.PathLike[str], transcript: str | None = None, **options: Any
+    ) -> Prediction:
         """The prediction alone."""
-        return self.analyse(audio, transcript).prediction
+        return self.analyse(audio, transcript, **options).prediction
 
-    def revise(self, analysis: FakeAnalysis, transcript: str) -> FakeAnalysis:
+    def revise(
+        self,
+        analysis: FakeAnalysis,
+        transcript: str,
+        progress: Callable[[float, str], None] | None = None,
+        *,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> FakeAnalysis:
         """The same sound with other words."""
-        if self.fault is not None:
-            raise self.fault
+        self._work(Watch(progress, cancelled))
         prediction = fake_prediction(transcript, analysis.waveform, "user")
         return replace(analysis, prediction=prediction)
 
+    def excerpt(
+        self,
+        analysis: FakeAnalysis,
+        stretch: Stretch,
+        progress: Callable[[float, str], None] | None = None,
+        *,
+        sliding: Sliding | None = None,
+        cancelled: Callable[[], bool] | None = None,
+    ) -> FakeAnalysis:
+        """The words stay where they are; those of the stretch alone count."""
+        self._work(Watch(progress, cancelled))
+        words = analysis.prediction.transcript
+        prediction = fake_prediction(words.text, analysis.waveform, words.source, sliding, stretch)
+        heard = words.between(stretch.start_s, stretch.end_s)
+        return replace(analysis, prediction=replace(prediction, transcript=heard))
 
-def fake_prediction(text: str, waveform: Waveform, source: str = "fake-transcriber") -> Prediction:
+    def _work(self, watch: Watch) -> None:
+        end = time.monotonic() + self.wait_s
+        watch.tell(0.1, "Listening")
+        while time.monotonic() < end:
+            time.sleep(0.05)
+            watch.tell(0.1, "Listening")
+        if self.fault is not None:
+            raise self.fault
+
+
+def fake_prediction(
+    text: str,
+    waveform: Waveform,
+    source: str = "fake-transcriber",
+    sliding: Sliding | None = None,
+    stretch: Stretch | None = None,
+) -> Prediction:
     """Numbers drawn from a hash of the samples and the text: the same question, the same answer."""
-    digest = hashlib.sha256(waveform.samples.tobytes() + text.encode()).digest()
+    place = stretch or Stretch(0.0, waveform.duration_s)
+    heard = waveform.slice(place.start_s, place.end_s)
+    digest = hashlib.sha256(heard.samples.tobytes() + text.encode()).digest()
     random = np.random.default_rng(int.from_bytes(digest[:8], "big"))
     words = _spread(text, waveform.duration_s)
     shares = random.dirichlet(np.ones(len(ENCODERS)) * 3)
@@ -88,17 +136,44 @@ def fake_prediction(text: str, waveform: Waveform, source: str = "fake-transcrib
         shares = np.array([0.5, 0.5, 0.0])
     return Prediction(
         emotions=_distribution(random),
-        attributes=dict(zip(ATTRIBUTES, random.uniform(1.5, 6.5, 3).tolist(), strict=True)),
+        attributes=_attributes(random),
         attention={name: _attention(name, words, waveform.duration_s, random) for name in ENCODERS},
         contributions=dict(zip(ENCODERS, shares.tolist(), strict=True)),
         contribution_changes=dict(zip(ENCODERS, (shares * 0.4).tolist(), strict=True)),
         transcript=Transcript(text, words, source, "en" if text else None),
         duration_s=waveform.duration_s,
         speech_s=0.8 * waveform.duration_s,
-        windows=(),
+        windows=_windows(place, sliding, random),
         bundle="fake-bundle",
         notes=() if words else ("There is no text, so the text encoder was left out.",),
+        without={
+            name: Alternative(_distribution(random), _attributes(random)) for name in ENCODERS
+        },
+        stretch=None if stretch is None else (stretch.start_s, stretch.end_s),
     )
+
+
+def _windows(
+    place: Stretch, sliding: Sliding | None, random: np.random.Generator
+) -> tuple[WindowPrediction, ...]:
+    """Somebody speaks all the time but at the ends."""
+    length_s = place.end_s - place.start_s
+    spoken = [Segment(0.1 * length_s, 0.9 * length_s)]
+    if sliding is None:
+        found = cut_windows(spoken, length_s, WINDOW_S)
+    else:
+        found = slide_windows(spoken, length_s, sliding)
+    return tuple(
+        WindowPrediction(
+            place.start_s + window.start_s, place.start_s + window.end_s, window.speech_s,
+            _distribution(random), _attributes(random), {}, {},
+        )
+        for window in found
+    )  # fmt: skip
+
+
+def _attributes(random: np.random.Generator) -> dict[str, float]:
+    return dict(zip(ATTRIBUTES, random.uniform(1.5, 6.5, 3).tolist(), strict=True))
 
 
 def _distribution(random: np.random.Generator) -> dict[str, float]:
