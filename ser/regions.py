@@ -11,6 +11,7 @@ from ser.errors import BundleError
 from ser.labels import ATTRIBUTES, EMOTIONS
 
 KEY = "regions"  # its name in metrics.json
+SOURCE_KEY = "regions_from"  # beside it, in words: the recordings that they were measured on
 MIN_COUNT = 10  # fewer points tell nothing about a spread in three dimensions
 
 
@@ -82,3 +83,8 @@ def from_metrics(metrics: Mapping[str, Any]) -> tuple[Region, ...]:
             f"and a count: {error}."
         ) from error
     return tuple(regions)
+
+
+def measured_on(metrics: Mapping[str, Any]) -> str:
+    """In words, the recordings whose answers the regions are; empty where nothing is told."""
+    return str(metrics.get(SOURCE_KEY, ""))

@@ -17,6 +17,8 @@ from ser.bundle import Bundle, BundleConfig
 from ser.encoders import EncoderBank, EncoderSpec
 from ser.fusion import FusionConfig, FusionModel
 from ser.labels import EMOTIONS, ENCODERS
+from ser.regions import KEY as REGIONS
+from ser.regions import SOURCE_KEY as REGIONS_FROM
 from training.corpora import (
     Clip,
     Line,
@@ -28,7 +30,7 @@ from training.corpora import (
 )
 from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
-from training.embedded.evaluate import evaluate_held_out, regions_of_emotions
+from training.embedded.evaluate import evaluate_held_out, regions_of_emotions, regions_source
 from training.embedded.features import build_mels
 from training.embedded.fusion_stage import FusionTraining, build_frames, fit_temperature
 from training.embedded.pairing import Pairing
@@ -242,7 +244,8 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     metrics = {
         "summary": summary(held_out),
         "held_out": held_out,
-        "regions": regions_of_emotions(config.bundle, clips),
+        REGIONS: regions_of_emotions(config.bundle, clips),
+        REGIONS_FROM: regions_source(held_out),
         "seed": config.seed,
     }
     Bundle(bundle.config, bundle.model, write_card(metrics, config.bundle), metrics).save(
