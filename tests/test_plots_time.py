@@ -12,6 +12,7 @@ from ser.labels import ATTRIBUTE_COLOURS, ATTRIBUTES, EMOTION_COLOURS
 from ser.plots import (
     Take,
     attribute_curves_figure,
+    attribute_figure,
     envelope,
     path_figure,
     projections_figure,
@@ -136,8 +137,10 @@ class TestCube:
         mesh = takes_figure([Take("1", prediction)], regions).data[1]
         surface = np.stack([mesh.y, mesh.x, mesh.z], axis=1)  # arousal, valence, dominance
         distance = ((surface - (2.0, 3.0, 3.0)) ** 2 / (0.25, 1.0, 0.04)).sum(axis=1)
-        assert distance == pytest.approx(1, abs=1e-6)
+        assert distance == pytest.approx(1, abs=0.005)  # to four decimals
         assert mesh.color == EMOTION_COLOURS["sad"]
+        alone = attribute_figure(prediction, regions)
+        assert [trace.meta for trace in alone.data] == ["region"] * 3 + [None] * 3
 
     def test_the_sides_show_each_pair_of_attributes(
         self, prediction: Prediction, regions: tuple[Region, ...]
@@ -150,7 +153,7 @@ class TestCube:
         assert [(p.x[0], p.y[0]) for p in points] == [(3.5, 4.5), (3.5, 4.0), (4.5, 4.0)]
         ellipse = figure.data[0]
         distance = (np.array(ellipse.x) - 2) ** 2 / 1.0 + (np.array(ellipse.y) - 6) ** 2 / 0.25
-        assert distance == pytest.approx(1)
+        assert distance == pytest.approx(1, abs=0.005)
         paths = [trace for trace in figure.data if trace.mode == "lines+markers"]
         assert paths[0].x == (2, 3, 6)
         assert not any(

@@ -1,5 +1,7 @@
 """Valence, arousal and dominance as a point in a cube."""
 
+from collections.abc import Sequence
+
 import plotly.graph_objects as go
 
 from ser.labels import (
@@ -10,15 +12,18 @@ from ser.labels import (
     EMOTION_COLOURS,
 )
 from ser.plots.common import QUIET, described
+from ser.plots.region_shapes import AXES, solid_regions
 from ser.prediction import Prediction
+from ser.regions import Region
 
 CAMERA_EYE = {"x": 1.45, "y": -1.75, "z": 0.75}
 
 
-def attribute_figure(prediction: Prediction) -> go.Figure:
+def attribute_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Figure:
     """Valence, arousal and dominance (x, y, z; 1..7) as a point in a cube, with its shadows."""
-    point = tuple(prediction.attributes[name] for name in ("valence", "arousal", "dominance"))
-    figure = go.Figure([_drop_lines(point), _shadows(point), _point(prediction)])
+    point = tuple(prediction.attributes[name] for name in AXES)
+    marks = [_drop_lines(point), _shadows(point), _point(prediction)]
+    figure = go.Figure([*solid_regions(regions), *marks])
     figure.update_layout(cube_layout())
     narrow = cube_layout(narrow=True)
     spoken = ", ".join(

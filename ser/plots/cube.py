@@ -11,16 +11,15 @@ from itertools import combinations
 import numpy as np
 import plotly.graph_objects as go
 
-from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES, EMOTION_COLOURS
+from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, EMOTION_COLOURS
 from ser.plots.attributes import cube_layout
-from ser.plots.common import QUIET, described, with_alpha
+from ser.plots.common import QUIET, described
+from ser.plots.region_shapes import AXES, flat_region, solid_regions
 from ser.prediction import Prediction, WindowPrediction
 from ser.regions import Region
 
-AXES = ("valence", "arousal", "dominance")
 SYMBOLS = ("circle", "square", "diamond", "cross", "x", "circle-open", "square-open")
 TIME_COLOURS = "Viridis"
-ELLIPSE_POINTS = 40
 POINT_HOVER = "Valence %{x:.2f}<br>Arousal %{y:.2f}<br>Dominance %{z:.2f}<extra></extra>"
 
 
@@ -60,7 +59,7 @@ def path_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Fi
     marks = go.Scatter3d(
         **_xyz(ends), mode="text", text=names, textposition="top center", hoverinfo="skip"
     )
-    figure = _cube([*_regions(regions), path, marks])
+    figure = _cube([*solid_regions(regions), path, marks])
     travelled = "; ".join(
         f"{axis} from {points[0, i]:.2f} to {points[-1, i]:.2f}" for i, axis in enumerate(AXES)
     )
@@ -90,7 +89,7 @@ def takes_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) -> go.Fi
         for index, take in enumerate(takes)
     ]
     return described(
-        _cube([*_regions(regions), *marks]), f"Takes in a cube: {_in_words(takes)}.", _narrow()
+        _cube([*solid_regions(regions), *marks]), f"Takes in a cube: {_in_words(takes)}.", _narrow()
     )
 
 
@@ -100,7 +99,7 @@ def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) ->
     for panel, (across, up) in enumerate(combinations(AXES, 2)):
         number = "" if panel == 0 else str(panel + 1)
         place = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
-        figure.add_traces([_ellipse(region, across, up, place) for region in regions])
+        figure.add_traces([flat_region(region, across, up, place) for region in regions])
         if len(takes) == 1 and len(takes[0].prediction.windows) > 1:
             figure.add_trace(_flat_path(takes[0].prediction.windows, across, up, place))
         figure.add_trace(_flat_points(takes, across, up, place))
@@ -142,71 +141,6 @@ def _points(answers: Sequence[Prediction | WindowPrediction]) -> np.ndarray:
 
 def _xyz(points: np.ndarray) -> dict[str, list[float]]:
     return dict(zip("xyz", points.T.tolist(), strict=True))
-
-
-def _regions(regions: Sequence[Region]) -> list[go.Mesh3d | go.Scatter3d]:
-    """Transparent ellipsoids, one standard deviation wide, each with its name inside."""
-    shapes: list[go.Mesh3d | go.Scatter3d] = []
-    order = [ATTRIBUTES.index(axis) for axis in AXES]
-    for region in regions:
-        centre, half_axes = region.ellipsoid()
-        surface = (centre + _sphere() @ half_axes)[:, order]
-        shapes.append(
-            go.Mesh3d(
-                **_xyz(np.clip(surface, ATTRIBUTE_MIN, ATTRIBUTE_MAX)),
-                alphahull=0,
-                color=EMOTION_COLOURS[region.emotion],
-                opacity=0.16,
-                name=region.emotion.capitalize(),
-                hoverinfo="skip",
-            )
-        )
-    if regions:
-        centres = np.array([region.mean for region in regions])[:, order]
-        shapes.append(
-            go.Scatter3d(
-                **_xyz(centres),
-                mode="text",
-                text=[region.emotion.capitalize() for region in regions],
-                textfont={"size": 11},
-                customdata=[region.count for region in regions],
-                hovertemplate="%{text}: mean of %{customdata} recordings<br>" + POINT_HOVER,
-            )
-        )
-    return shapes
-
-
-def _sphere() -> np.ndarray:
-    """Points [P, 3] on the unit sphere."""
-    polar, around = np.meshgrid(np.linspace(0, np.pi, 9), np.linspace(0, 2 * np.pi, 16))
-    return np.stack(
-        [np.sin(polar) * np.cos(around), np.sin(polar) * np.sin(around), np.cos(polar)], axis=-1
-    ).reshape(-1, 3)
-
-
-def _ellipse(region: Region, across: str, up: str, place: dict) -> go.Scatter:
-    """The points one standard deviation from the mean of two of the attributes."""
-    rows = [ATTRIBUTES.index(across), ATTRIBUTES.index(up)]
-    values, vectors = np.linalg.eigh(np.array(region.covariance)[np.ix_(rows, rows)])
-    angles = np.linspace(0, 2 * np.pi, ELLIPSE_POINTS)
-    circle = np.stack([np.cos(angles), np.sin(angles)])
-    outline = np.array(region.mean)[rows, None] + vectors @ (
-        np.sqrt(np.maximum(values, 0.0))[:, None] * circle
-    )
-    colour = EMOTION_COLOURS[region.emotion]
-    return go.Scatter(
-        x=outline[0].tolist(),
-        y=outline[1].tolist(),
-        mode="lines",
-        name=region.emotion.capitalize(),
-        line={"width": 1.5, "color": colour},
-        fill="toself",
-        fillcolor=with_alpha(colour, 0.08),
-        hoveron="fills",
-        text=f"{region.emotion.capitalize()}: {region.count} recordings",
-        hoverinfo="text",
-        **place,
-    )
 
 
 def _flat_path(
