@@ -64,14 +64,35 @@ const fitWords = (trace, pixelsPerSecond, lanePixels) => {
     constraintext: "none",
   };
 };
+
+// Of the thousands of words of a long recording only those are drawn that can be told apart.
+const MANY_WORDS = 400;
+const NARROWEST_PX = 2;
+let allWords = null;
+const isWords = (trace) => trace.meta === "words";
+const wordsInView = ([first, last], pixelsPerSecond) => {
+  const { base, x, y, customdata } = allWords;
+  const seen = base.flatMap((start, index) => {
+    const inside = start < last && start + x[index] > first;
+    return inside && x[index] * pixelsPerSecond >= NARROWEST_PX ? [index] : [];
+  });
+  const pick = (values) => seen.map((index) => values[index]);
+  return { base: pick(base), x: pick(x), y: pick(y), customdata: pick(customdata) };
+};
 const fitLabels = (Plotly) => {
-  const index = (canvas.data ?? []).findIndex((trace) => trace.meta === "words");
+  const index = (canvas.data ?? []).findIndex(isWords);
   if (index < 0) return;
   const { xaxis, yaxis2 } = canvas._fullLayout;
   const perSecond = xaxis._length / (xaxis.range[1] - xaxis.range[0]);
-  const fitted = fitWords(canvas.data[index], perSecond, yaxis2._length);
-  Plotly.restyle(canvas, { ...fitted, text: [fitted.text] }, [index]);
+  const many = allWords.x.length > MANY_WORDS;
+  const drawn = many ? wordsInView(xaxis.range, perSecond) : {};
+  const fitted = fitWords({ ...canvas.data[index], ...drawn }, perSecond, yaxis2._length);
+  const changes = Object.entries({ ...drawn, text: fitted.text }).map(([key, list]) => [key, [list]]);
+  Plotly.restyle(canvas, { ...fitted, ...Object.fromEntries(changes) }, [index]);
 };
+
+// Whoever lays something over the figure, as the playhead, finds its axes anew.
+const tellDrawn = () => canvas.dispatchEvent(new CustomEvent("ser:drawn", { bubbles: true }));
 
 // The picture as it is seen, on the card's colour: its letters are made for that one.
 const save = element.querySelector(".save-picture");
@@ -102,6 +123,10 @@ const draw = async () => {
   canvas.setAttribute("aria-label", layout.meta.description);
   canvas.style.height = `${layout.height}px`;
   layout.template = template();
+  allWords = data.find(isWords);
+  if (allWords?.x.length > MANY_WORDS) {
+    data[data.findIndex(isWords)] = { ...allWords, base: [], x: [], y: [], text: [], customdata: [] };
+  }
   if (matchMedia("(pointer: coarse)").matches && !layout.scene) layout.dragmode = false;
   await Plotly.react(canvas, isDark() ? data.map(forDark) : data, layout, {
     displaylogo: false,
@@ -111,7 +136,9 @@ const draw = async () => {
   });
   fitLabels(Plotly);
   if (!listening) canvas.on("plotly_relayout", () => fitLabels(Plotly)); // zoom, change of width
+  if (!listening) canvas.on("plotly_afterplot", tellDrawn);
   listening = true;
+  tellDrawn();
 };
 
 watch("value", draw);

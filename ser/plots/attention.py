@@ -1,6 +1,5 @@
 """Waveform, words and attention in lanes over one time axis."""
 
-from bisect import bisect_left
 from collections import Counter
 from collections.abc import Sequence
 from html import escape
@@ -10,6 +9,7 @@ import plotly.graph_objects as go
 
 from ser.audio import Waveform
 from ser.labels import ENCODER_COLOURS, ENCODERS
+from ser.looked import TEXT_ENDS, peak, word_at
 from ser.plots.common import (
     ENCODER_HEARS,
     ENCODER_NAMES,
@@ -33,23 +33,29 @@ LANES = {
     "roberta": ("y5", (0.02, 0.16)),
 }
 
+_HOVER = "{name}<br>%{{customdata}}<br>%{{y:.2%}} of its attention<extra></extra>"
+
 LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": WORDS_RANGE}
 
 
 def attention_figure(prediction: Prediction, waveform: Waveform | Envelope) -> go.Figure:
-    """Waveform, words and the three encoders' attention on one time axis, each in its lane."""
+    """Waveform, words and the three encoders' attention on one time axis, each in its lane.
+
+    A band behind each curve is the stretch around its highest point.
+    """
+    words = prediction.transcript.words
     figure = go.Figure(
         [
             waveform_outline(waveform, LANES["waveform"][0]),
-            word_boxes(prediction.transcript.words, LANES["words"][0]),
+            word_boxes(words, LANES["words"][0]),
         ]
     )
     for name in ENCODERS:
         view = prediction.attention.get(name)
         if view is not None and view.tokens is not None:
-            figure.add_trace(_token_bars(name, view, prediction.transcript.words))
+            figure.add_trace(_token_bars(name, view, words))
         elif view is not None:
-            figure.add_trace(_frame_area(name, view))
+            figure.add_trace(_frame_area(name, view, words))
         figure.add_annotation(_lane_title(name, prediction))
     lanes = {
         f"yaxis{axis[1:]}": {
@@ -68,12 +74,13 @@ def attention_figure(prediction: Prediction, waveform: Waveform | Envelope) -> g
         bargap=0,
         hovermode="closest",
         xaxis={**time_axis(prediction), "anchor": "free", "position": 0},
+        shapes=[band for name in ENCODERS for band in _peak_bands(name, prediction)],
         **lanes,
     )
-    return described(figure, _peaks_in_words(prediction))
+    return described(figure, _peaks_in_words(prediction), over_time=True)
 
 
-def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
+def _frame_area(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.Scatter:
     times, weights = _columns(np.asarray(view.times_s), np.asarray(view.weights))
     colour = ENCODER_COLOURS[name]
     return go.Scatter(
@@ -85,10 +92,16 @@ def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
         fillcolor=with_alpha(colour, 0.3),
         line={"width": 2, "color": colour},
         connectgaps=False,
-        hovertemplate=(
-            f"{ENCODER_NAMES[name]}<br>%{{x:.2f}} s: %{{y:.2%}} of its attention<extra></extra>"
-        ),
+        customdata=["" if time_s is None else _moment(time_s, words) for time_s in times],
+        hovertemplate=_HOVER.format(name=ENCODER_NAMES[name]),
     )
+
+
+def _moment(time_s: float, words: Sequence[Word]) -> str:
+    """A time and the word that is said then."""
+    index = word_at(time_s, words)
+    said = "" if index is None else f"<b>{escape(words[index].text, quote=False)}</b>, "
+    return f"{said}{time_s:.2f} s"
 
 
 def _columns(
@@ -114,37 +127,47 @@ def _columns(
 
 
 def _token_bars(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.Bar:
-    spans = _token_spans(view.times_s, words)
+    owners = [word_at(time_s, words) for time_s in view.times_s]
+    spans = _token_spans(view.times_s, owners, words)
     colour = ENCODER_COLOURS[name]
-    tokens = [escape(token.strip(), quote=False) for token in view.tokens or ()]
+    told = zip(view.tokens or (), owners, spans, strict=True)
     return go.Bar(
         x=[(start + end) / 2 for start, end in spans],
         width=[end - start for start, end in spans],
         y=list(view.weights),
         yaxis=LANES[name][0],
-        customdata=tokens,
+        customdata=[
+            _token(token, None if owner is None else words[owner], span[0])
+            for token, owner, span in told
+        ],
         marker={"color": with_alpha(colour, 0.55), "line": {"width": 1.5, "color": colour}},
-        hovertemplate=(
-            f"{ENCODER_NAMES[name]}<br><b>%{{customdata}}</b>: %{{y:.2%}} of its attention"
-            "<extra></extra>"
-        ),
+        hovertemplate=_HOVER.format(name=ENCODER_NAMES[name]),
     )
 
 
-def _token_spans(times_s: Sequence[float], words: Sequence[Word]) -> list[tuple[float, float]]:
+def _token(token: str, word: Word | None, start_s: float) -> str:
+    """A token, the word it is a part of, and the time of that word."""
+    text = escape(token.strip(), quote=False)
+    if word is None:
+        return f"{TEXT_ENDS.get(token, text)}, {start_s:.2f} s"
+    part = "" if token.strip() == word.text else f" of {escape(word.text, quote=False)}"
+    return f"<b>{text}</b>{part}, {word.start_s:.2f} to {word.end_s:.2f} s"
+
+
+def _token_spans(
+    times_s: Sequence[float], owners: Sequence[int | None], words: Sequence[Word]
+) -> list[tuple[float, float]]:
     """Begin and end of each token: tokens of one word share its stretch, in reading order.
 
-    A token at the very start or end of a word (<s>, </s>) gets a narrow place outside it.
+    A token that belongs to no word (<s>, </s>) gets a narrow place outside it.
     """
-    starts = [word.start_s for word in words]
     ends = {word.end_s for word in words}
     twins = Counter(times_s)
     placed: Counter[float] = Counter()
     spans: list[tuple[float, float]] = []
-    for time_s in times_s:
-        index = bisect_left(starts, time_s) - 1
-        if index >= 0 and time_s < words[index].end_s:
-            start_s, end_s = words[index].start_s, words[index].end_s
+    for time_s, owner in zip(times_s, owners, strict=True):
+        if owner is not None:
+            start_s, end_s = words[owner].start_s, words[owner].end_s
         else:
             shift_s = 0.0 if time_s in ends else LONE_TOKEN_S
             start_s, end_s = time_s - shift_s, time_s - shift_s + LONE_TOKEN_S
@@ -153,6 +176,18 @@ def _token_spans(times_s: Sequence[float], words: Sequence[Word]) -> list[tuple[
         spans.append((begin_s, begin_s + step_s))
         placed[time_s] += 1
     return spans
+
+
+def _peak_bands(name: str, prediction: Prediction) -> list[dict]:
+    """What counts as the peak of an encoder, from top to bottom of its lane; or nothing."""
+    found = peak(prediction, name)
+    if found is None:
+        return []
+    axis, _ = LANES[name]
+    band = {"type": "rect", "xref": "x", "x0": found.start_s, "x1": found.end_s}
+    edge = {"width": 1, "dash": "dot", "color": ENCODER_COLOURS[name]}
+    lane = {"yref": f"{axis} domain", "y0": 0, "y1": 1, "layer": "below"}
+    return [{**band, **lane, "fillcolor": with_alpha(ENCODER_COLOURS[name], 0.1), "line": edge}]
 
 
 def _lane_title(name: str, prediction: Prediction) -> dict:
@@ -173,11 +208,12 @@ def _lane_title(name: str, prediction: Prediction) -> dict:
 def _peaks_in_words(prediction: Prediction) -> str:
     parts = []
     for name in ENCODERS:
-        if left_out(prediction, name):
-            parts.append(f"{ENCODER_NAMES[name]} was left out")
+        found = peak(prediction, name)
+        if found is None:
+            told = "was left out" if left_out(prediction, name) else "looked at no word"
+            parts.append(f"{ENCODER_NAMES[name]} {told}")
             continue
-        view = prediction.attention[name]
-        peak = int(np.argmax(view.weights))
-        token = f' ("{view.tokens[peak].strip()}")' if view.tokens else ""
-        parts.append(f"{ENCODER_NAMES[name]} looked most at {view.times_s[peak]:.2f} s{token}")
+        said = f' ("{found.words}")' if found.words else ""
+        stretch = f"{found.start_s:.2f} to {found.end_s:.2f} s"
+        parts.append(f"{ENCODER_NAMES[name]} looked most at {stretch}{said}")
     return "Attention over time: " + "; ".join(parts) + "."

@@ -18,9 +18,14 @@ def left_out(prediction: Prediction, encoder: str) -> bool:
     return encoder not in prediction.attention or not prediction.attention[encoder].weights
 
 
-def described(figure: go.Figure, description: str, narrow: dict | None = None) -> go.Figure:
-    """Without plotly's own colours, with what the drawer needs beside the figure."""
-    meta = {"description": description, "narrow": narrow or {}}
+def described(
+    figure: go.Figure, description: str, narrow: dict | None = None, over_time: bool = False
+) -> go.Figure:
+    """Without plotly's own colours, with what the drawer needs beside the figure.
+
+    `over_time`: the x axis is the recording's time, so a page can show there what is being played.
+    """
+    meta = {"description": description, "narrow": narrow or {}, "time": over_time}
     return figure.update_layout(template=go.layout.Template(), meta=meta)
 
 
