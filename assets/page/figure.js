@@ -106,7 +106,11 @@ save.addEventListener("click", async () => {
   );
 });
 
+// Regions of the emotions come with the figure and are drawn when somebody asks for them.
+const isShown = (trace) => trace.meta !== "region" || Boolean(window.serRegions);
+
 let listening = false;
+let drawnWidth = 0; // in pixels; 0 where the newest value has not been drawn
 const draw = async () => {
   const Plotly = await window.serPlotly;
   const figure = props.value;
@@ -118,7 +122,10 @@ const draw = async () => {
     canvas.style.height = "0";
     return;
   }
-  const { data, layout } = structuredClone(figure);
+  drawnWidth = canvas.clientWidth;
+  if (!drawnWidth) return; // in a closed part of the page: it is drawn when that is opened
+  const { data: traces, layout } = structuredClone(figure);
+  const data = traces.filter(isShown);
   if (canvas.clientWidth < NARROW_PX) Object.assign(layout, layout.meta.narrow);
   canvas.setAttribute("aria-label", layout.meta.description);
   canvas.style.height = `${layout.height}px`;
@@ -132,7 +139,6 @@ const draw = async () => {
     displaylogo: false,
     displayModeBar: Boolean(layout.scene),
     modeBarButtons: [["resetCameraDefault3d"]],
-    responsive: true,
   });
   fitLabels(Plotly);
   if (!listening) canvas.on("plotly_relayout", () => fitLabels(Plotly)); // zoom, change of width
@@ -143,4 +149,8 @@ const draw = async () => {
 
 watch("value", draw);
 new MutationObserver(draw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+new ResizeObserver(() => {
+  if (canvas.clientWidth && canvas.clientWidth !== drawnWidth) draw(); // opened, or another width
+}).observe(canvas);
+window.addEventListener("ser:regions", draw);
 draw();
