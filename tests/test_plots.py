@@ -163,7 +163,13 @@ def test_tokens_share_the_stretch_of_their_word() -> None:
     assert begins[0] + bars.width[0] == pytest.approx(1.0), "<s> stands before the first word"
     assert begins[4] == pytest.approx(2.5), "</s> stands after the last word"
     assert tuple(bars.y) == view.weights
-    assert bars.customdata[0] == "&lt;s&gt;"
+    assert list(bars.customdata) == [
+        "start of text, 0.95 s",
+        "<b>surpr</b> of surprising, 1.00 to 2.00 s",
+        "<b>ising</b> of surprising, 1.00 to 2.00 s",
+        "<b>dogs</b>, 2.00 to 2.50 s",
+        "end of text, 2.50 s",
+    ]
 
 
 def test_an_encoder_without_attention_is_named_as_left_out() -> None:
