@@ -82,7 +82,8 @@ class Live:
     """One stream from its first block to `stop`, used as a context manager.
 
     `told` is called with each update from the answering thread. The words are left out: writing
-    them down takes longer than saying them.
+    them down takes longer than saying them. With `idle_s` it ends by itself when no sound has come
+    for that long, for a sender that went away without a word.
     """
 
     def __init__(
@@ -93,11 +94,9 @@ class Live:
         window_s: float = WINDOW_S,
         hop_s: float = HOP_S,
         max_s: float = MAX_LIVE_S,
+        idle_s: float | None = None,
     ) -> None:
-        if not MIN_WINDOW_S <= window_s <= MAX_WINDOW_S:
-            raise SerError(
-                f"A live window takes {MIN_WINDOW_S:g} to {MAX_WINDOW_S:g} s, not {window_s:g}."
-            )
+        check_window(window_s)
         if not 0 < hop_s <= window_s:
             raise SerError(f"Answers follow after more than 0 and at most {window_s:g} s.")
         if not MIN_SECONDS <= max_s <= MAX_LIVE_S:
@@ -111,7 +110,7 @@ class Live:
         self.fault: Exception | None = None
         self.finished = threading.Event()  # stopped, at its end, or failed
         self._window = _Window(round(window_s * SAMPLE_RATE_HZ))
-        self._queue = _Queue(QUEUE_S)
+        self._queue = _Queue(QUEUE_S, idle_s)
         self._thread = threading.Thread(target=self._run, daemon=True, name="live")
 
     def __enter__(self) -> "Live":
@@ -144,9 +143,18 @@ class Live:
             return False
         return True
 
+    def resize(self, window_s: float) -> None:
+        """From the next answer on, another number of seconds counts. SerError for too many."""
+        check_window(window_s)
+        self._window.size = round(window_s * SAMPLE_RATE_HZ)
+
+    def close(self) -> None:
+        """Take nothing more. The last answer follows by itself; nobody waits for it."""
+        self._queue.close()
+
     def stop(self) -> None:
         """Answer once more for what is waiting, then end. Raises what the answering raised."""
-        self._queue.close()
+        self.close()
         if self._thread.is_alive() and threading.current_thread() is not self._thread:
             self._thread.join()
         if self.fault is not None:
@@ -205,11 +213,20 @@ class Live:
         )
 
 
+def check_window(window_s: float) -> None:
+    """Refuse a window in which nothing can be recognised, or that is longer than memory allows."""
+    if not MIN_WINDOW_S <= window_s <= MAX_WINDOW_S:
+        raise SerError(
+            f"A live window takes {MIN_WINDOW_S:g} to {MAX_WINDOW_S:g} s, not {window_s:g}."
+        )
+
+
 class _Queue:
     """Blocks on their way from the microphone to the answering thread; the oldest go when full."""
 
-    def __init__(self, room_s: float) -> None:
+    def __init__(self, room_s: float, idle_s: float | None) -> None:
         self.room_s = room_s
+        self.idle_s = idle_s
         self.received_s = 0.0
         self.dropped_s = 0.0
         self._waiting: deque[tuple[np.ndarray, float]] = deque()
@@ -234,7 +251,8 @@ class _Queue:
     def take(self) -> tuple[list[tuple[np.ndarray, float]], bool]:
         """All that waits, when something does; and whether more may come."""
         with self._changed:
-            self._changed.wait_for(lambda: self._waiting or not self._open)
+            if not self._changed.wait_for(lambda: self._waiting or not self._open, self.idle_s):
+                self._open = False
             blocks = list(self._waiting)
             self._waiting.clear()
             self._waiting_s = 0.0
@@ -277,14 +295,14 @@ class _Window:
     def __init__(self, size: int) -> None:
         self.heard = 0
         self.skipped = 0
-        self._size = size
+        self.size = size
         self._samples = np.zeros(0, np.float32)
         self._unanswered = 0
 
     def add(self, samples: np.ndarray) -> None:
         self.heard += len(samples)
         self._unanswered += len(samples)
-        self._samples = np.concatenate([self._samples, samples])[-self._size :]
+        self._samples = np.concatenate([self._samples, samples])[-self.size :]
 
     def newest(self) -> tuple[Waveform, float]:
         """The window, and where it starts in seconds; from now on it counts as answered."""

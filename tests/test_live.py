@@ -123,6 +123,46 @@ def test_it_stops_by_itself_after_its_time() -> None:
     assert updates[-1].end_s == pytest.approx(2.0)
 
 
+def test_it_ends_when_the_sender_is_gone() -> None:
+    updates: list[Update] = []
+    session = Live(Ear(), updates.append, idle_s=0.3).__enter__()
+    for _ in range(4):
+        time.sleep(0.1)
+        assert session.receive(ramp(0.2), SAMPLE_RATE_HZ), "sound keeps it awake"
+    assert session.finished.wait(10)
+    assert not session.receive(ramp(0.2), SAMPLE_RATE_HZ)
+    assert updates[-1].end_s == pytest.approx(0.8), "what was heard has its answer"
+
+
+def test_closing_waits_for_nobody_and_the_last_answer_follows() -> None:
+    updates: list[Update] = []
+    session = Live(Ear(lambda _: time.sleep(0.3)), updates.append).__enter__()
+    session.receive(ramp(1.0), SAMPLE_RATE_HZ)
+    began = time.perf_counter()
+    session.close()
+    assert time.perf_counter() - began < 0.2
+    assert session.finished.wait(10)
+    assert updates[-1].end_s == pytest.approx(1.0)
+
+
+def test_the_window_can_be_made_longer_and_shorter_meanwhile() -> None:
+    seconds: list[float] = []
+
+    def note(update: Update) -> None:
+        seconds.append(update.end_s - update.start_s)
+
+    with Live(Ear(), note) as session:
+        for window_s in (2.0, 8.0, 3.0):
+            session.resize(window_s)
+            end = time.monotonic() + 10
+            while not seconds or abs(seconds[-1] - window_s) > 0.01:  # a longer one fills up first
+                assert time.monotonic() < end, f"{seconds[-1:]} s, not {window_s}"
+                session.receive(ramp(0.5), SAMPLE_RATE_HZ)
+                time.sleep(0.01)
+        with pytest.raises(SerError, match="window takes"):
+            session.resize(60.0)
+
+
 def test_ten_minutes_is_the_most() -> None:
     for max_s in (601.0, 0.1, float("nan")):
         with pytest.raises(SerError, match="600 s"):
