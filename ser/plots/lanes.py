@@ -59,8 +59,8 @@ def word_boxes(words: Sequence[Word], yaxis: str) -> go.Bar:
     texts = [escape(word.text, quote=False) for word in words]
     return go.Bar(
         orientation="h",
-        base=[word.start_s for word in words],
-        x=[word.end_s - word.start_s for word in words],
+        base=[round(word.start_s, 3) for word in words],
+        x=[round(word.end_s - word.start_s, 3) for word in words],
         y=[0.0] * len(words),
         width=1.0,
         yaxis=yaxis,
@@ -72,7 +72,8 @@ def word_boxes(words: Sequence[Word], yaxis: str) -> go.Bar:
         meta="words",
         marker={"color": "rgba(125, 133, 144, 0.14)", "line": {"width": 1, "color": QUIET}},
         customdata=[
-            [text, word.start_s, word.end_s] for text, word in zip(texts, words, strict=True)
+            [text, round(word.start_s, 3), round(word.end_s, 3)]
+            for text, word in zip(texts, words, strict=True)
         ],
         hovertemplate=(
             "<b>%{customdata[0]}</b><br>%{customdata[1]:.2f} to %{customdata[2]:.2f} s"

@@ -1,6 +1,8 @@
 """The recording over time: waveform, words, a ribbon of emotions, curves of the attributes."""
 
+import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby, pairwise
 
 import plotly.graph_objects as go
@@ -17,7 +19,14 @@ from ser.labels import (
 from ser.overlap import own_spans
 from ser.plots.common import described, with_alpha
 from ser.plots.envelope import Envelope
-from ser.plots.lanes import WORDS_RANGE, time_axis, time_range, waveform_outline, word_boxes
+from ser.plots.lanes import (
+    MAX_COLUMNS,
+    WORDS_RANGE,
+    time_axis,
+    time_range,
+    waveform_outline,
+    word_boxes,
+)
 from ser.prediction import Prediction, WindowPrediction
 
 GAP_S = 1e-3  # windows further apart than this have a pause between them
@@ -63,21 +72,22 @@ def timeline_figure(prediction: Prediction, waveform: Waveform | Envelope) -> go
         },
     )
     figure.update_xaxes(anchor="free", position=0)
-    return described(figure, f"{_runs_in_words(prediction)} {_ranges_in_words(prediction)}")
+    told = f"{_runs_in_words(prediction)} {_ranges_in_words(prediction)}"
+    return described(figure, told, over_time=True)
 
 
 def ribbon_figure(prediction: Prediction) -> go.Figure:
     """The distribution over the classes of each window, over time."""
     figure = go.Figure(_ribbon(prediction, "y"))
     figure.update_layout(height=240, yaxis=_SHARES, **_frame(prediction))
-    return described(figure, _runs_in_words(prediction))
+    return described(figure, _runs_in_words(prediction), over_time=True)
 
 
 def attribute_curves_figure(prediction: Prediction) -> go.Figure:
     """Arousal, valence and dominance (1..7) of each window, over time."""
     figure = go.Figure(_curves(prediction, "y"))
     figure.update_layout(height=260, yaxis=_ATTRIBUTES, **_frame(prediction))
-    return described(figure, _ranges_in_words(prediction))
+    return described(figure, _ranges_in_words(prediction), over_time=True)
 
 
 _SHARES = {"range": [0, 1], "tickvals": [0, 0.5, 1], "tickformat": ".0%", "fixedrange": True}
@@ -102,12 +112,13 @@ def _frame(prediction: Prediction) -> dict:
 
 def _ribbon(prediction: Prediction, yaxis: str) -> list[go.Scatter | go.Bar]:
     """Stacked areas, a name on each long run of one emotion, and what the pointer finds."""
-    spans = own_spans(prediction.windows)
+    windows = _columns(prediction.windows)
+    spans = own_spans(windows)
     steps = list(_steps(spans))
     areas = [
         go.Scatter(
-            x=[time_s for time_s, _ in steps],
-            y=[0.0 if index is None else prediction.windows[index].emotions[name]
+            x=[round(time_s, 3) for time_s, _ in steps],
+            y=[0.0 if index is None else round(windows[index].emotions[name], 4)
                for _, index in steps],
             yaxis=yaxis,
             name=name.capitalize(),
@@ -120,7 +131,42 @@ def _ribbon(prediction: Prediction, yaxis: str) -> list[go.Scatter | go.Bar]:
         )
         for name in prediction.emotions
     ]  # fmt: skip
-    return [*areas, _sensors(prediction, spans, yaxis), _run_names(prediction, yaxis)]
+    return [*areas, _sensors(windows, spans, yaxis), _run_names(prediction, yaxis)]
+
+
+def _columns(windows: Sequence[WindowPrediction]) -> list[WindowPrediction]:
+    """As they are, or where they are many, neighbours joined to what a screen can show."""
+    together = math.ceil(len(windows) / MAX_COLUMNS)
+    if together <= 1:
+        return list(windows)
+    joined: list[WindowPrediction] = []
+    group: list[WindowPrediction] = []
+    for window in windows:
+        if group and (len(group) == together or window.start_s > group[-1].end_s + GAP_S):
+            joined.append(_joined(group))
+            group = []
+        group.append(window)
+    return [*joined, _joined(group)]
+
+
+def _joined(group: Sequence[WindowPrediction]) -> WindowPrediction:
+    """Neighbours as one: the mean of their answers, weighted by their speech."""
+    total_s = sum(window.speech_s for window in group)
+    shares = [window.speech_s / total_s for window in group]
+
+    def mean(answers: Sequence[dict[str, float]]) -> dict[str, float]:
+        return {
+            name: sum(share * one[name] for share, one in zip(shares, answers, strict=True))
+            for name in answers[0]
+        }
+
+    return replace(
+        group[0],
+        end_s=group[-1].end_s,
+        speech_s=total_s,
+        emotions=mean([window.emotions for window in group]),
+        attributes=mean([window.attributes for window in group]),
+    )
 
 
 def _steps(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, int | None]]:
@@ -131,17 +177,21 @@ def _steps(spans: Sequence[tuple[float, float]]) -> Iterator[tuple[float, int | 
             yield end_s, None
 
 
-def _sensors(prediction: Prediction, spans: Sequence[tuple[float, float]], yaxis: str) -> go.Bar:
+def _sensors(
+    windows: Sequence[WindowPrediction], spans: Sequence[tuple[float, float]], yaxis: str
+) -> go.Bar:
     """Transparent bars that tell a window's answer to the pointer, and its times to the page."""
     return go.Bar(
-        x=[(start_s + end_s) / 2 for start_s, end_s in spans],
-        width=[end_s - start_s for start_s, end_s in spans],
+        x=[round((start_s + end_s) / 2, 3) for start_s, end_s in spans],
+        width=[round(end_s - start_s, 3) for start_s, end_s in spans],
         y=[1.0] * len(spans),
         yaxis=yaxis,
         meta="windows",
         showlegend=False,
         marker={"color": "rgba(0, 0, 0, 0)", "line": {"width": 0}},
-        customdata=[[window.start_s, window.end_s, _top(window)] for window in prediction.windows],
+        customdata=[
+            [round(window.start_s, 3), round(window.end_s, 3), _top(window)] for window in windows
+        ],
         hovertemplate=(
             "%{customdata[0]:.1f} to %{customdata[1]:.1f} s<br>%{customdata[2]}<extra></extra>"
         ),
@@ -179,9 +229,10 @@ def _run_names(prediction: Prediction, yaxis: str) -> go.Scatter:
 
 
 def _curves(prediction: Prediction, yaxis: str) -> list[go.Scatter]:
+    windows = _columns(prediction.windows)
     return [
         go.Scatter(
-            **dict(zip(("x", "y"), _curve(prediction.windows, name), strict=True)),
+            **dict(zip(("x", "y"), _curve(windows, name), strict=True)),
             yaxis=yaxis,
             name=f"{name.capitalize()} (1 {low}, 7 {high})",
             mode="lines",
@@ -201,11 +252,11 @@ def _curve(
     times: list[float | None] = []
     values: list[float | None] = []
     for index, (window, (start_s, end_s)) in enumerate(zip(windows, spans, strict=True)):
-        value = window.attributes[name]
+        value = round(window.attributes[name], 3)
         opens = index == 0 or start_s > spans[index - 1][1] + GAP_S
         closes = index + 1 == len(spans) or spans[index + 1][0] > end_s + GAP_S
         points = [start_s] * opens + [(start_s + end_s) / 2] + [end_s] * closes
-        times += [*points, *[None] * closes]
+        times += [*(round(point, 3) for point in points), *[None] * closes]
         values += [*[value] * len(points), *[None] * closes]
     return times[:-1], values[:-1]
 
