@@ -14,6 +14,7 @@ from ser.plots.emotions import emotion_figure
 from ser.plots.envelope import Envelope, envelope
 from ser.plots.self_attention import self_attention_figure
 from ser.plots.timeline import attribute_curves_figure, ribbon_figure, timeline_figure
+from ser.plots.trail import trail_figure
 
 __all__ = [
     "ENCODER_HEARS",
@@ -33,4 +34,5 @@ __all__ = [
     "self_attention_figure",
     "takes_figure",
     "timeline_figure",
+    "trail_figure",
 ]
