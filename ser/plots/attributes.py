@@ -11,8 +11,8 @@ from ser.labels import (
     ATTRIBUTE_MIN,
     EMOTION_COLOURS,
 )
-from ser.plots.common import QUIET, described
-from ser.plots.region_shapes import AXES, solid_regions
+from ser.plots.common import AXES, QUIET, described
+from ser.plots.region_shapes import solid_regions
 from ser.prediction import Prediction
 from ser.regions import Region
 

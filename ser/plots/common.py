@@ -10,6 +10,7 @@ ENCODER_HEARS = {
     "wavlm": "the voice",
     "roberta": "the words",
 }
+AXES = ("valence", "arousal", "dominance")  # x, y, z of the cube
 QUIET = "#7d8590"  # at least 3:1 on white and on near-black
 
 

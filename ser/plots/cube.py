@@ -13,8 +13,8 @@ import plotly.graph_objects as go
 
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, EMOTION_COLOURS
 from ser.plots.attributes import cube_layout
-from ser.plots.common import QUIET, described
-from ser.plots.region_shapes import AXES, flat_region, solid_regions
+from ser.plots.common import AXES, QUIET, described
+from ser.plots.region_shapes import flat_region, solid_regions
 from ser.prediction import Prediction, WindowPrediction
 from ser.regions import Region
 

@@ -9,10 +9,9 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES, EMOTION_COLOURS
-from ser.plots.common import with_alpha
+from ser.plots.common import AXES, with_alpha
 from ser.regions import Region
 
-AXES = ("valence", "arousal", "dominance")  # x, y, z of the cube
 META = "region"
 ELLIPSE_POINTS = 40
 

@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 from ser.labels import ATTRIBUTE_MIDDLE, EMOTION_COLOURS
 from ser.live import Update
 from ser.plots.attributes import cube_layout
-from ser.plots.common import described, with_alpha
-from ser.plots.cube import AXES
+from ser.plots.common import AXES, described, with_alpha
 
 TRAIL_S = 20.0  # older answers are no longer drawn
 PALEST = 0.12  # of the oldest that is drawn
