@@ -30,10 +30,11 @@ CLASSES = tuple(name for name in EMOTIONS if name not in ("contempt", "other"))
 
 @dataclass(frozen=True)
 class FakeAnalysis:
-    """As `ser.recognizer.Analysis`, less the encoders' outputs."""
+    """As `ser.recognizer.Analysis`, as far as the page asks."""
 
     waveform: Waveform
     prediction: Prediction
+    frames: tuple = ()  # nothing was heard
 
 
 @dataclass

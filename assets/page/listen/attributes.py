@@ -1,30 +1,70 @@
-"""Arousal, valence and dominance: the point in the cube, and three numbers."""
+"""Arousal, valence and dominance: the point in the cube, its path, its sides, three numbers."""
 
+import logging
+from html import escape
 from typing import Any
 
 import gradio as gr
 
 from assets.page.listen.visit import Shown
-from assets.page.looks import figure
+from assets.page.looks import asset, figure
+from assets.page.models import Models
 from ser import fragments, plots
+from ser.errors import BundleError
+from ser.regions import Region, from_metrics, measured_on
+
+log = logging.getLogger("app")
+PATH = "The line is the way through the recording, window by window, coloured by time."
 
 
 class Attributes:
-    """The cube; `scales` belongs beside it and is placed by the tab."""
+    """The cube and its sides; `scales` belongs beside them and is placed by the tab."""
 
-    def __init__(self) -> None:
+    def __init__(self, models: Models) -> None:
+        self.models = models
         gr.HTML("<h2>Arousal, valence, dominance</h2>")
+        self.regions = gr.HTML(js_on_load=asset("listen/regions.js"), elem_id="regions")
         self.cube = figure("cube", "The point in the cube")
+        with gr.Accordion("The cube from its three sides", open=False, elem_id="three-sides"):
+            self.sides = figure("sides", "The cube from its three sides")
         self.scales = gr.HTML(elem_id="scales", render=False)
 
     def emptied(self) -> dict[Any, Any]:
         """No point."""
-        return {self.cube: None, self.scales: ""}
+        return {self.regions: "", self.cube: None, self.sides: None, self.scales: ""}
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
-        """The point of the answer."""
-        prediction = shown.analysis.prediction
+        """The point of the answer, or the path of a recording with several windows."""
+        prediction = shown.prediction
+        regions = regions_of(self.models, shown.model)
+        moves = len(prediction.windows) > 1
+        cube = plots.path_figure if moves else plots.attribute_figure
+        take = plots.Take(prediction.emotion.capitalize(), prediction)
         return {
-            self.cube: plots.attribute_figure(prediction).to_plotly_json(),
+            self.regions: (fragments.quiet(PATH) if moves else "") + self._choice(shown.model),
+            self.cube: cube(prediction, regions).to_plotly_json(),
+            self.sides: plots.projections_figure([take], regions).to_plotly_json(),
             self.scales: fragments.attribute_scales(prediction),
         }
+
+    def _choice(self, model: str) -> str:
+        """The box that shows the regions, and what they are; nothing where a bundle has none."""
+        if not regions_of(self.models, model):
+            return ""
+        data = measured_on(self.models.get(model).bundle.metrics)
+        told = data or f"the recordings that {model} was tested with"
+        return (
+            '<label class="tick"><input type="checkbox" aria-describedby="about-regions"> '
+            "Show where the emotions lie</label>"
+            '<p class="quiet" id="about-regions">Each cloud is one emotion: where the model\'s own '
+            f"answers lay for {escape(told)}, as their mean and one standard deviation.</p>"
+        )
+
+
+def regions_of(models: Models, model: str) -> tuple[Region, ...]:
+    """The regions of a bundle. None where it tells none, or tells them in a way nobody can read."""
+    try:
+        return from_metrics(models.get(model).bundle.metrics)
+    except BundleError as error:
+        log.warning("no regions of %s: %s", model, error)
+        return ()

@@ -12,6 +12,7 @@ from assets.page.listen.export import Export
 from assets.page.listen.recording import Recording
 from assets.page.listen.result import Result
 from assets.page.listen.section import Section
+from assets.page.listen.takes import Takes
 from assets.page.listen.visit import Shown
 from assets.page.listen.words import Words
 from assets.page.looks import asset
@@ -36,19 +37,22 @@ class Listen:
         with gr.Column(visible=False, elem_classes="details") as self.details:
             with gr.Column(elem_classes="card"):
                 self.words = Words()
+                before = gr.Button("Compare with before", visible=False, elem_id="before")
             with gr.Column(elem_classes="card"):
                 self.attention = Attention()
             with gr.Row(equal_height=True):
                 with gr.Column(elem_classes="card", scale=3, min_width=300):
-                    self.attributes = Attributes()
+                    self.attributes = Attributes(models)
                 with gr.Column(elem_classes="card", scale=2, min_width=280):
                     self.attributes.scales.render()
                     self.export = Export(models)
+        self.takes = Takes(models, before)
         self.sections: list[Section] = [
             self.result, self.words, self.attention, self.attributes, self.export,
         ]  # fmt: skip
         self._events()
         self.export.connect(self.shown)
+        self.takes.connect(self.shown, self.recording.audio, [*self._emptied()], self._filled)
 
     def _events(self) -> None:
         everything = [*self._emptied()]

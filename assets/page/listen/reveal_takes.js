@@ -1,0 +1,1 @@
+() => document.getElementById("takes").scrollIntoView({ block: "start", behavior: "smooth" })

@@ -1,0 +1,114 @@
+"""Every analysis of the visit as a take: listed, shown again, compared, removed."""
+
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import gradio as gr
+
+from assets.page.listen import comparison
+from assets.page.listen.attributes import regions_of
+from assets.page.listen.memory import Takes as Kept
+from assets.page.listen.visit import Shown
+from assets.page.looks import asset, figure
+from assets.page.models import Models
+from assets.page.queue import FORGET_AFTER_S, PRIVATE
+from assets.page.telling import FORGOTTEN
+from ser import fragments, plots
+
+Updates = dict[Any, Any]
+QUIETLY: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
+
+
+class Takes:
+    """The list and the comparison; `offer` is a button that stands beside the transcript."""
+
+    def __init__(self, models: Models, offer: gr.Button) -> None:
+        self.models, self.offer = models, offer
+        self.kept = gr.State(Kept(), time_to_live=FORGET_AFTER_S)
+        self.number = gr.Number(visible=False)  # of the take on the page, for the browser
+        with gr.Accordion(open=False, visible=False, elem_id="takes", elem_classes="card") as fold:
+            self.fold = fold
+            self.problem = gr.HTML()
+            self.list = gr.HTML(js_on_load=asset("listen/takes.js"), elem_id="takes-list")
+            self.table = gr.HTML(elem_id="side-by-side")
+            self.overlay = figure("overlay", "Takes in the cube")
+
+    def connect(
+        self,
+        shown: gr.State,
+        audio: gr.Audio,
+        everything: Sequence[Any],
+        filled: Callable[[Shown], Updates],
+    ) -> None:
+        """Keep what is shown, whoever shows it, and show a take again on `everything`."""
+        own = [*self._told(Kept())]
+        shown.change(self.see, [shown, self.kept], own, **QUIETLY).then(
+            None, [self.number, audio], None, js=asset("listen/keep_sound.js")
+        )
+        self.list.edit(self.edit, self.kept, own, **QUIETLY)
+
+        def choose(kept: Kept, event: gr.EventData) -> Updates:
+            take = kept.find(event.number)
+            if take is None:
+                return {self.problem: fragments.problem(FORGOTTEN)}
+            return {**filled(take.shown), self.problem: "", self.number: take.number}
+
+        self.list.choose(
+            choose, self.kept, [*everything, self.problem, self.number], **QUIETLY
+        ).then(None, [self.number, audio], audio, js=asset("listen/hear_again.js"))
+        self.offer.click(self.compare_with_before, self.kept, [*own, self.fold], **QUIETLY).then(
+            None, js=asset("listen/reveal_takes.js")
+        )
+
+    def see(self, shown: Shown | None, kept: Kept) -> Updates:
+        """Something else is on the page."""
+        return self._told(kept.seeing(shown, time.time()))
+
+    def edit(self, kept: Kept, event: gr.EventData) -> Updates:
+        """Tick, rename or remove one take, or clear all."""
+        if event.does == "clear":
+            return self._told(Kept(given=kept.given))
+        if kept.find(event.number) is None:
+            return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
+        changed = {
+            "tick": lambda: kept.ticking(event.number, bool(event.value)),
+            "rename": lambda: kept.renamed(event.number, str(event.value)),
+            "remove": lambda: kept.without(event.number),
+        }
+        return self._told(changed[event.does]())
+
+    def compare_with_before(self, kept: Kept) -> Updates:
+        """The corrected transcript and the one it corrects."""
+        take = kept.find(kept.current)
+        if take is None or take.before is None:
+            return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
+        told = self._told(kept.comparing(take.before, take.number))
+        return {**told, self.fold: gr.Accordion(label=_label(kept), open=True, visible=True)}
+
+    def _told(self, kept: Kept) -> Updates:
+        """Updates of everything that speaks of the takes."""
+        take = kept.find(kept.current)
+        corrects = take is not None and kept.find(take.before) is not None
+        return {
+            self.kept: kept,
+            self.number: kept.current,
+            self.fold: gr.Accordion(label=_label(kept), visible=bool(kept.all)),
+            self.problem: "",
+            self.list: comparison.listed(kept),
+            self.table: comparison.side_by_side(kept.compared),
+            self.overlay: self._overlay(kept),
+            self.offer: gr.Button(visible=corrects),
+        }
+
+    def _overlay(self, kept: Kept) -> dict[str, Any] | None:
+        compared = kept.compared
+        if len(compared) < 2:
+            return None
+        points = [plots.Take(take.title, take.shown.prediction) for take in compared]
+        regions = regions_of(self.models, compared[0].shown.model)
+        return plots.takes_figure(points, regions).to_plotly_json()
+
+
+def _label(kept: Kept) -> str:
+    return f"Takes of this visit ({len(kept.all)})"
