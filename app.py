@@ -33,14 +33,18 @@ def build_app(models: "Models") -> gr.Blocks:
     """The page; start it with `app.launch(**launch_options())`."""
     from assets.page.api import Api
     from assets.page.listen.tab import Listen
+    from assets.page.live.tab import LiveTab
 
     uploads.keep_apart()
     gr.set_static_paths(ASSETS / "examples")  # served from there, never copied, never deleted
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         chosen = gr.State(models.first)  # name of the bundle that answers this visit
         gr.HTML(asset("header.html"), js_on_load=asset("header.js"), elem_id="header")
-        with gr.Tabs(elem_id="tabs"), gr.Tab("One recording", id="listen"):
-            Listen(models, chosen)
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("One recording", id="listen"):
+                Listen(models, chosen)
+            with gr.Tab("Live", id="live-tab"):
+                LiveTab(models, chosen)
         about = fragments.about_the_model(models.get(models.first).bundle.metrics)
         gr.HTML(asset("notice.html") + about, elem_id="notice")
         Api(models)

@@ -109,11 +109,18 @@ save.addEventListener("click", async () => {
 // Regions of the emotions come with the figure and are drawn when somebody asks for them.
 const isShown = (trace) => trace.meta !== "region" || Boolean(window.serRegions);
 
+// Another component of the page may give the figure itself, as live answers do.
+let given = null;
+element.addEventListener("ser:figure", ({ detail }) => {
+  given = detail;
+  draw();
+});
+
 let listening = false;
 let drawnWidth = 0; // in pixels; 0 where the newest value has not been drawn
 const draw = async () => {
   const Plotly = await window.serPlotly;
-  const figure = props.value;
+  const figure = given ?? props.value;
   save.hidden = !figure?.data;
   if (!figure?.data) {
     Plotly.purge(canvas);

@@ -1,0 +1,75 @@
+// The microphone as numbered samples. `worklet` is the source of worklet.js.
+const WANTED_HZ = 16000; // what the models hear; less to send than the device's own rate
+
+// Why there is no sound, in words that say what to do.
+const whyNot = (error) => ({
+  NotAllowedError: "This page may not use the microphone. Allow it beside the address of the page, "
+    + "then start again.",
+  NotFoundError: "No microphone was found. Connect one, then start again.",
+  NotReadableError: "The microphone is used by another program. Close that, then start again.",
+}[error.name] ?? "The microphone cannot be used by this browser. Try another browser.");
+
+const NOT_SECURE = "Browsers give the microphone only to pages on https or on this computer "
+  + "(localhost). Open this page at such an address.";
+
+// Automatic gain and the like change what is measured here: how loud and how lively a voice is.
+const UNTOUCHED = { echoCancellation: false, autoGainControl: false, noiseSuppression: false };
+
+// Some browsers take a microphone only at its own rate; the server takes any.
+const connected = (stream) => {
+  const attempt = (options) => {
+    const context = new AudioContext(options);
+    try {
+      return { context, source: context.createMediaStreamSource(stream) };
+    } catch (error) {
+      context.close();
+      throw error;
+    }
+  };
+  try {
+    return attempt({ sampleRate: WANTED_HZ });
+  } catch {
+    return attempt({});
+  }
+};
+
+// Hands every block (Int16Array) to `heard`; `lost` is called when the device goes away. Gives
+// the rate, and `stop`, which comes back when the last block has been handed over.
+const openMicrophone = async (worklet, heard, lost) => {
+  if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new Error(NOT_SECURE);
+  let stream;
+  let context;
+  try {
+    stream = await navigator.mediaDevices.getUserMedia({ audio: { ...UNTOUCHED, channelCount: 1 } });
+    const connection = connected(stream);
+    context = connection.context;
+    const source = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
+    await context.audioWorklet.addModule(source);
+    URL.revokeObjectURL(source);
+    await context.resume();
+    const node = new AudioWorkletNode(context, "microphone", { numberOfOutputs: 0 });
+    let done;
+    const finished = new Promise((resolve) => { done = resolve; });
+    node.port.onmessage = ({ data }) => (data === null ? done() : heard(data));
+    connection.source.connect(node);
+    const [track] = stream.getAudioTracks();
+    track.addEventListener("ended", lost);
+    const close = () => {
+      stream.getTracks().forEach((one) => one.stop());
+      context.close();
+    };
+    const stop = async () => {
+      node.port.postMessage("rest");
+      // a device that was pulled out may have stopped the audio thread with it
+      await Promise.race([finished, new Promise((resolve) => { setTimeout(resolve, 500); })]);
+      close();
+    };
+    const settings = track.getSettings();
+    const kept = Object.keys(UNTOUCHED).some((name) => settings[name]);
+    return { rate: context.sampleRate, stop, kept };
+  } catch (error) {
+    stream?.getTracks().forEach((one) => one.stop());
+    context?.close();
+    throw new Error(whyNot(error));
+  }
+};
