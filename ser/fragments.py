@@ -8,9 +8,11 @@ from ser.labels import (
     ATTRIBUTE_ENDS,
     ATTRIBUTE_MAX,
     ATTRIBUTE_MIN,
+    ATTRIBUTES,
     ENCODER_COLOURS,
     ENCODERS,
 )
+from ser.looked import TEXT_ENDS, WeighedWord, peak, weighed_text
 from ser.plots import ENCODER_HEARS, ENCODER_NAMES, left_out
 from ser.prediction import Prediction
 
@@ -39,14 +41,38 @@ def quiet(sentence: str) -> str:
 
 def encoder_shares(prediction: Prediction) -> str:
     """How much of the answer each encoder brought: a bar of three parts, and the same in words."""
-    parts = "".join(
-        f'<span style="flex-grow:{share:.4f};background:{ENCODER_COLOURS[name]}"></span>'
-        for name, share in prediction.contributions.items()
-    )
     entries = "".join(_encoder_entry(name, prediction) for name in ENCODERS)
-    bar = f'<div class="share-bar" aria-hidden="true">{parts}</div>'
-    drawn = bar if any(prediction.contributions.values()) else ""
-    return f'{drawn}<ul class="shares">{entries}</ul>'
+    return f'{_share_bar(prediction)}<ul class="shares">{entries}</ul>'
+
+
+def encoder_cards(prediction: Prediction) -> str:
+    """The same for a page: with the answer without each encoder, and a button for its peak.
+
+    What can be played carries `data-start` and `data-end`, in seconds.
+    """
+    cards = "".join(_encoder_card(name, prediction) for name in ENCODERS)
+    return f'{_share_bar(prediction)}<ul class="encoders">{cards}</ul>'
+
+
+def weighed_words(prediction: Prediction) -> str:
+    """The text, each word shaded by its share of the text encoder's attention; "" without one.
+
+    `--weight` runs from 0 to 1, the heaviest. Only the first word is a tab stop: arrow keys are
+    to lead from word to word.
+    """
+    text = weighed_text(prediction)
+    if text is None:
+        return ""
+    heaviest = max(text.start, text.end, *(item.weight for item in text.words)) or 1.0
+    words = " ".join(
+        _weighed_word(item, heaviest, first=index == 0) for index, item in enumerate(text.words)
+    )
+    start, end = (
+        f'<span class="end" style="--weight:{weight / heaviest:.3f}">{name} {weight:.1%}</span>'
+        for name, weight in zip(TEXT_ENDS.values(), (text.start, text.end), strict=True)
+    )
+    label = "Words and their share of RoBERTa's attention"
+    return f'<div class="weighed" role="group" aria-label="{label}">{start} {words} {end}</div>'
 
 
 def attribute_scales(prediction: Prediction) -> str:
@@ -83,12 +109,86 @@ def _notes(notes: Sequence[str]) -> str:
     return f'<ul class="notes">{items}</ul>' if items else ""
 
 
+def _share_bar(prediction: Prediction) -> str:
+    if not any(prediction.contributions.values()):
+        return ""
+    parts = "".join(
+        f'<span style="flex-grow:{share:.4f};background:{ENCODER_COLOURS[name]}"></span>'
+        for name, share in prediction.contributions.items()
+    )
+    return f'<div class="share-bar" aria-hidden="true">{parts}</div>'
+
+
 def _encoder_entry(name: str, prediction: Prediction) -> str:
     told = "left out" if left_out(prediction, name) else f"{prediction.contributions[name]:.1%}"
     swatch = f'<i style="background:{ENCODER_COLOURS[name]}" aria-hidden="true"></i>'
     return (
         f"<li>{swatch}<b>{ENCODER_NAMES[name]}</b> <span>{ENCODER_HEARS[name]}</span>"
         f"<strong>{told}</strong></li>"
+    )
+
+
+def _encoder_card(name: str, prediction: Prediction) -> str:
+    swatch = f'<i style="background:{ENCODER_COLOURS[name]}" aria-hidden="true"></i>'
+    title = f"<h3>{swatch}{ENCODER_NAMES[name]} <span>{ENCODER_HEARS[name]}</span></h3>"
+    if left_out(prediction, name):
+        return f'<li>{title}<p class="quiet">left out of this answer</p></li>'
+    share = f"<p><strong>{prediction.contributions[name]:.1%}</strong> of the answer</p>"
+    return f"<li>{title}{share}{_without(name, prediction)}{_peak_button(name, prediction)}</li>"
+
+
+def _without(name: str, prediction: Prediction) -> str:
+    """The answer with all encoders beside that without one of them."""
+    other = prediction.without.get(name)
+    if other is None:
+        return ""
+    before, after = prediction.emotions, other.emotions
+    rows = [("Emotion", _likeliest(before), _likeliest(after), 0.0)]
+    for key in ATTRIBUTES:
+        old, new = prediction.attributes[key], other.attributes[key]
+        rows.append((key.capitalize(), f"{old:.2f}", f"{new:.2f}", round(new, 2) - round(old, 2)))
+    body = "".join(
+        f'<tr><th scope="row">{key}</th><td>{old}</td><td>{new}{_arrow(change)}</td></tr>'
+        for key, old, new, change in rows
+    )
+    head = '<th scope="col">With all</th><th scope="col">Without it</th>'
+    return (
+        f'<table class="without"><caption>The answer without {ENCODER_NAMES[name]}</caption>'
+        f"<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table>"
+    )
+
+
+def _likeliest(emotions: Mapping[str, float]) -> str:
+    first = max(emotions, key=emotions.__getitem__)
+    return f"{first.capitalize()} {emotions[first]:.1%}"
+
+
+def _arrow(change: float) -> str:
+    """Up or down for the eye alone: the numbers beside it say the same."""
+    sign = "▲" if change > 0 else "▼" if change < 0 else ""
+    return f' <span aria-hidden="true">{sign}</span>' if sign else ""
+
+
+def _peak_button(name: str, prediction: Prediction) -> str:
+    found = peak(prediction, name)
+    if found is None:
+        return ""
+    start_s, end_s = found.padded(*(prediction.stretch or (0.0, prediction.duration_s)))
+    stretch = f"{found.start_s:.2f} to {found.end_s:.2f} s"
+    said = f" “{escape(found.words)}”" if found.words else ""
+    return (
+        f'<button type="button" class="peak" data-start="{start_s:.3f}" data-end="{end_s:.3f}" '
+        f'aria-label="Listen to the peak of {ENCODER_NAMES[name]}, {stretch}">'
+        f'Listen to the peak</button><p class="quiet">{stretch}{said}</p>'
+    )
+
+
+def _weighed_word(item: WeighedWord, heaviest: float, first: bool) -> str:
+    word = item.word
+    return (
+        f'<button type="button" style="--weight:{item.weight / heaviest:.3f}" '
+        f'tabindex="{0 if first else -1}" data-start="{word.start_s:.3f}" '
+        f'data-end="{word.end_s:.3f}">{escape(word.text)}<span> {item.weight:.1%}</span></button>'
     )
 
 
