@@ -39,7 +39,7 @@ class Listen:
                 self.words = Words()
                 before = gr.Button("Compare with before", visible=False, elem_id="before")
             with gr.Column(elem_classes="card"):
-                self.attention = Attention()
+                self.attention = Attention(models)
             with gr.Row(equal_height=True):
                 with gr.Column(elem_classes="card", scale=3, min_width=300):
                     self.attributes = Attributes(models)
@@ -51,6 +51,7 @@ class Listen:
             self.result, self.words, self.attention, self.attributes, self.export,
         ]  # fmt: skip
         self._events()
+        self.attention.connect(self.shown)
         self.export.connect(self.shown)
         self.takes.connect(self.shown, self.recording.audio, [*self._emptied()], self._filled)
 
