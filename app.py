@@ -42,7 +42,7 @@ def build_app(models: "Models") -> gr.Blocks:
         gr.HTML(asset("header.html"), js_on_load=asset("header.js"), elem_id="header")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("One recording", id="listen"):
-                Listen(models, chosen)
+                listen = Listen(models, chosen)
             with gr.Tab("Live", id="live-tab"):
                 LiveTab(models, chosen)
         about = fragments.about_the_model(models.get(models.first).bundle.metrics)
@@ -52,6 +52,7 @@ def build_app(models: "Models") -> gr.Blocks:
         def forget(request: gr.Request) -> None:
             app.state_holder.delete_state(request.session_hash)
 
+        app.unload(listen.leave)
         app.unload(forget)
     return app.queue(max_size=MAX_WAITING)
 

@@ -1,7 +1,18 @@
 // The page plays its own copy of the recording, so that the server can delete the file at once.
+// Copies are remembered by the upload's name; the oldest make room where they become large.
 async (file) => {
   if (!file?.url || file.url.startsWith("blob:")) return file;
   const answer = await fetch(file.url);
   if (!answer.ok) return file;
-  return { ...file, url: URL.createObjectURL(await answer.blob()) };
+  const blob = await answer.blob();
+  const copies = (window.serCopies ??= new Map());
+  copies.set(file.path, { url: URL.createObjectURL(blob), bytes: blob.size });
+  let bytes = [...copies.values()].reduce((sum, copy) => sum + copy.bytes, 0);
+  for (const [name, copy] of copies) {
+    if (bytes < 600e6 || name === file.path) break;
+    URL.revokeObjectURL(copy.url);
+    copies.delete(name);
+    bytes -= copy.bytes;
+  }
+  return { ...file, url: copies.get(file.path).url };
 }

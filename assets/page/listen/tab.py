@@ -1,5 +1,7 @@
 """The tab "One recording": everything about one piece of speech."""
 
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,14 +15,23 @@ from assets.page.listen.recording import Recording
 from assets.page.listen.result import Result
 from assets.page.listen.section import Section
 from assets.page.listen.takes import Takes
+from assets.page.listen.timeline import Timeline, is_part, part_in_words, sliding
 from assets.page.listen.visit import Shown
 from assets.page.listen.words import Words
 from assets.page.looks import asset
 from assets.page.models import Models
 from assets.page.queue import FORGET_AFTER_S, MODEL, PRIVATE
+from assets.page.running import Running
 from assets.page.telling import FORGOTTEN, check_length, log_writer, sentence
 from ser import fragments
-from ser.errors import SerError
+from ser.errors import Cancelled, SerError
+from ser.progress import Progress
+from ser.recognizer import Analysis, Cancel, Recognizer
+from ser.recording import Stretch
+
+Updates = dict[Any, Any]
+Work = Callable[[Recognizer, Cancel], Analysis]
+STOPPED = "Stopped, as you wished."
 
 
 class Listen:
@@ -28,16 +39,22 @@ class Listen:
 
     def __init__(self, models: Models, chosen: gr.State) -> None:
         self.models, self.chosen = models, chosen
+        self.running = Running()
         self.shown = gr.State(time_to_live=FORGET_AFTER_S)
+        self.entire = gr.State(time_to_live=FORGET_AFTER_S)  # what a stretch is a part of: Shown
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="card", min_width=300):
                 self.recording = Recording()
             with gr.Column(elem_classes="card", elem_id="result", min_width=300):
                 self.result = Result()
+                self.told = gr.HTML(elem_id="told")
+                self.cancel = gr.Button("Cancel", elem_id="cancel", scale=0)
         with gr.Column(visible=False, elem_classes="details") as self.details:
             with gr.Column(elem_classes="card"):
                 self.words = Words()
                 before = gr.Button("Compare with before", visible=False, elem_id="before")
+            with gr.Column(elem_classes="card"):
+                self.timeline = Timeline()
             with gr.Column(elem_classes="card"):
                 self.attention = Attention(models)
             with gr.Row(equal_height=True):
@@ -48,7 +65,7 @@ class Listen:
                     self.export = Export(models)
         self.takes = Takes(models, before)
         self.sections: list[Section] = [
-            self.result, self.words, self.attention, self.attributes, self.export,
+            self.result, self.words, self.timeline, self.attention, self.attributes, self.export,
         ]  # fmt: skip
         self._events()
         self.attention.connect(self.shown)
@@ -57,60 +74,181 @@ class Listen:
 
     def _events(self) -> None:
         everything = [*self._emptied()]
-        model: dict[str, Any] = {**MODEL, **PRIVATE, "show_progress_on": self.result.summary}
-        inputs = [self.recording.audio, self.chosen]
+        line: dict[str, Any] = {**MODEL, **PRIVATE}
+        above = {**line, "show_progress_on": self.result.summary}
+        beside = {**line, "show_progress_on": self.timeline.told}
+        inputs = [self.recording.audio, self.chosen, *self.timeline.cut]
+        works = []
         for start in self.recording.starts():
             # "multiple": nothing recorded meanwhile is dropped or left behind on the disk
-            start.then(self.analyse, inputs, everything, trigger_mode="multiple", **model).then(
-                None, js=asset("listen/reveal.js")
-            )
-        gr.on(
-            [self.words.revise.click, self.words.transcript.submit],
-            self.correct,
-            [self.shown, self.words.transcript],
-            everything,
-            **model,
-        )
+            works += [
+                start.then(self.analyse, inputs, everything, trigger_mode="multiple", **above)
+            ]
+            works[-1].then(None, js=asset("listen/reveal.js"))
+        revised = [self.words.revise.click, self.words.transcript.submit]
+        works += [
+            gr.on(revised, self.correct, [self.shown, self.words.transcript], everything, **above)
+        ]
+        cut = [self.shown, *self.timeline.cut]
+        works += [
+            self.timeline.player.stretch(self.stretch, cut, everything, **beside),
+            self.timeline.again.click(self.cut_anew, cut, everything, **beside),
+        ]
+        seen = [self.shown, self.entire]
+        self.timeline.player.back(self.back, seen, everything, **PRIVATE)
+        for button, told in (
+            (self.cancel, self.told),
+            (self.timeline.cancel, self.timeline.told),
+        ):
+            given = [self.recording.audio, self.shown]
+            button.click(self.stop, given, told, queue=False, cancels=works, **PRIVATE)
 
     def analyse(
         self,
         audio: str | None,
         model: str,
+        kind: str,
+        length_s: float,
+        hop_s: float,
+        request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> dict[Any, Any]:
+    ) -> Updates:
         """A new recording, or none when it was taken away."""
         if audio is None:
             return self._emptied()
+
+        def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
+            windows = sliding(kind, length_s, hop_s)
+            return recognizer.analyse(
+                audio, progress=progress, sliding=windows, cancelled=cancelled
+            )
+
         try:
-            analysis = self.models.get(model).analyse(audio, progress=progress)
-            log_writer(analysis.prediction)
-            return self._filled(Shown(Path(audio).name, analysis, model))
+            analysis = self._answer(model, request, work)
+            return self._filled(Shown(Path(audio).name, analysis, model, copy=audio))
+        except Cancelled:
+            return {self.told: fragments.quiet(STOPPED)}
         except Exception as error:
             return self._emptied(fragments.problem(sentence(error)))
         finally:
             uploads.discard(audio)
 
-    def correct(self, shown: Shown | None, transcript: str) -> dict[Any, Any]:
+    def correct(
+        self,
+        shown: Shown | None,
+        transcript: str,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Updates:
         """The same recording with other words; on failure the last result stays."""
+
+        def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
+            check_length(transcript)
+            return recognizer.revise(there(shown), transcript, progress, cancelled=cancelled)
+
+        return self._another(shown, request, work, self.words.written_by)
+
+    def stretch(
+        self,
+        shown: Shown | None,
+        kind: str,
+        length_s: float,
+        hop_s: float,
+        event: gr.EventData,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Updates:
+        """A part of the recording on its own; on failure the last result stays."""
+        part = Stretch(float(event.start), float(event.end))
+        return self._cut(shown, part, (kind, length_s, hop_s), request, progress)
+
+    def cut_anew(
+        self,
+        shown: Shown | None,
+        kind: str,
+        length_s: float,
+        hop_s: float,
+        request: gr.Request,
+        progress: gr.Progress = gr.Progress(),  # noqa: B008
+    ) -> Updates:
+        """The same with other windows; on failure the last result stays."""
+        start_s, end_s = (0.0, 0.0)
+        if shown is not None:
+            start_s, end_s = shown.prediction.stretch or (0.0, shown.prediction.duration_s)
+        return self._cut(shown, Stretch(start_s, end_s), (kind, length_s, hop_s), request, progress)
+
+    def back(self, shown: Shown | None, entire: Shown | None) -> Updates:
+        """From a stretch to the whole recording."""
+        if shown is None or entire is None or entire.sound is not shown.sound:
+            return {self.timeline.told: fragments.problem(FORGOTTEN)}
+        return self._filled(entire)
+
+    def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> str:
+        """End the work that the visit waits for."""
+        self.leave(request)
+        uploads.discard(audio)
+        still = "" if shown is None else f" What you see is still the answer for {shown.file}."
+        return fragments.quiet(STOPPED + still)
+
+    def leave(self, request: gr.Request) -> None:
+        """Nobody waits any more, as when the page is closed."""
+        self.running.stop(request.session_hash)
+
+    def _cut(
+        self,
+        shown: Shown | None,
+        part: Stretch,
+        cut: tuple[str, float, float],
+        request: gr.Request,
+        progress: Progress,
+    ) -> Updates:
+        def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
+            return recognizer.excerpt(
+                there(shown), part, progress, sliding=sliding(*cut), cancelled=cancelled
+            )
+
+        return self._another(shown, request, work, self.timeline.told)
+
+    def _another(
+        self, shown: Shown | None, request: gr.Request, work: Work, problems: gr.HTML
+    ) -> Updates:
+        """Another answer for what is on the page; where it fails, `problems` says why."""
         try:
             if shown is None:
                 raise SerError(FORGOTTEN)
-            check_length(transcript)
-            revised = self.models.get(shown.model).revise(shown.whole(), transcript)
-            log_writer(revised.prediction)
-            return self._filled(Shown(shown.file, revised, shown.model))
+            return self._filled(replace(shown, analysis=self._answer(shown.model, request, work)))
+        except Cancelled:
+            return {problems: fragments.quiet(STOPPED)}
         except Exception as error:
-            return {self.words.written_by: fragments.problem(sentence(error))}
+            return {problems: fragments.problem(sentence(error))}
 
-    def _emptied(self, problem: str | None = None) -> dict[Any, Any]:
+    def _answer(self, model: str, request: gr.Request, work: Work) -> Analysis:
+        with self.running.work(request.session_hash) as stop:
+            analysis = work(self.models.get(model), stop.is_set)
+        log_writer(analysis.prediction)
+        return analysis
+
+    def _emptied(self, problem: str | None = None) -> Updates:
         """Updates of everything that shows a result, when there is none."""
-        updates: dict[Any, Any] = {self.shown: None, self.details: gr.Column(visible=False)}
+        updates: Updates = {self.shown: None, self.entire: None, self.told: ""}
+        updates[self.details] = gr.Column(visible=False)
         for section in self.sections:
             updates |= section.emptied()
         return updates | self.result.emptied(problem)
 
-    def _filled(self, shown: Shown) -> dict[Any, Any]:
-        updates: dict[Any, Any] = {self.shown: shown, self.details: gr.Column(visible=True)}
+    def _filled(self, shown: Shown) -> Updates:
+        updates: Updates = {self.shown: shown, self.details: gr.Column(visible=True)}
+        if is_part(shown.prediction):
+            updates[self.told] = fragments.quiet(f"{part_in_words(shown.prediction)}.")
+        else:
+            updates |= {self.told: "", self.entire: shown}
         for section in self.sections:
             updates |= section.filled(shown)
         return updates
+
+
+def there(shown: Shown | None) -> Analysis:
+    """The analysis with its recording. SerError where it is no longer in memory."""
+    if shown is None:
+        raise SerError(FORGOTTEN)
+    return shown.whole()

@@ -29,6 +29,7 @@ class Shown:
     file: str
     analysis: Analysis | Remembered
     model: str  # name of the bundle that made it
+    copy: str = ""  # under which name the browser keeps its copy of the sound: that of the upload
 
     @property
     def prediction(self) -> Prediction:

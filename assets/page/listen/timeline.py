@@ -1,0 +1,131 @@
+"""The recording over time: heard, gone through, and analysed in parts."""
+
+from typing import Any
+
+import gradio as gr
+
+from assets.page.listen.visit import Shown
+from assets.page.looks import asset, figure
+from ser import plots
+from ser.errors import SerError
+from ser.labels import EMOTION_COLOURS
+from ser.overlap import own_spans
+from ser.plots.lanes import time_range
+from ser.prediction import Prediction
+from ser.speech import Sliding
+
+SCRIPTS = ("player.js", "timeline.js", "playhead.js")  # one scope, in this order
+PAUSES, EQUAL = "Along the pauses", "All of one length"
+MOST_OVERLAP = 4  # windows that may hold the same moment: each is computed and remembered anew
+
+
+class Timeline:
+    """The player with its picture, and how the recording is cut into windows."""
+
+    def __init__(self) -> None:
+        gr.HTML(asset("listen/timeline.html"))
+        with gr.HTML(
+            html_template=asset("listen/player.html"),
+            js_on_load="\n".join(asset(f"listen/{name}") for name in SCRIPTS),
+            apply_default_css=False,
+            elem_id="player",
+        ) as self.player:
+            self.picture = figure("timeline", "The recording over time")
+        self.told = gr.HTML(elem_id="timeline-told")
+        self.cancel = gr.Button("Cancel", elem_id="cancel-part", size="sm", scale=0)
+        with gr.Accordion("Windows", open=False, elem_id="windows"):
+            self._windows()
+
+    def _windows(self) -> None:
+        gr.HTML(asset("listen/windows.html"))
+        self.kind = gr.Radio([PAUSES, EQUAL], value=PAUSES, label="Windows are cut")
+        with gr.Row(visible=False) as lengths:
+            self.length = gr.Slider(1, 15, 3, step=0.5, label="Length of a window in seconds")
+            self.hop = gr.Slider(0.25, 15, 1.5, step=0.25, label="Seconds until the next begins")
+        self.again = gr.Button("Analyse with these windows", scale=0)
+        self.kind.change(
+            None,
+            self.kind,
+            lengths,
+            js=f"(kind) => ({{__type__: 'update', visible: kind === '{EQUAL}'}})",
+        )
+
+    @property
+    def cut(self) -> list[gr.components.Component]:
+        """What `sliding` wants to know."""
+        return [self.kind, self.length, self.hop]
+
+    def emptied(self) -> dict[Any, Any]:
+        """Nothing to be heard."""
+        return {self.player: None, self.picture: None, self.told: ""}
+
+    def filled(self, shown: Shown) -> dict[Any, Any]:
+        """The picture, and what the player tells of each window."""
+        drawn = plots.timeline_figure(shown.prediction, shown.sound)
+        drawn.update_layout(dragmode=False)  # dragging chooses a stretch
+        drawn.update_xaxes(fixedrange=True)
+        return {
+            self.player: played(shown),
+            self.picture: drawn.to_plotly_json(),
+            self.told: "",
+        }
+
+
+def sliding(kind: str, length_s: float, hop_s: float) -> Sliding | None:
+    """The windows that were chosen, None for those along the pauses. SerError for unfit ones."""
+    if kind == PAUSES:
+        return None
+    if hop_s * MOST_OVERLAP < length_s:
+        raise SerError(
+            f"Windows of {length_s:g} s follow each other after {length_s / MOST_OVERLAP:g} s "
+            "at least. Choose more seconds until the next begins, or shorter windows."
+        )
+    return Sliding(length_s, hop_s)
+
+
+def is_part(prediction: Prediction) -> bool:
+    """Whether less than the whole recording was analysed."""
+    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    return end_s - start_s < prediction.duration_s - 1e-3
+
+
+def part_in_words(prediction: Prediction) -> str:
+    """Which stretch an answer is for."""
+    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    return f"This answer is for {start_s:.1f} to {end_s:.1f} s alone"
+
+
+def played(shown: Shown) -> dict[str, Any]:
+    """What player.js and timeline.js need, with as few digits as they show."""
+    prediction = shown.prediction
+    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    spans = own_spans(prediction.windows)
+    share = f"{prediction.emotion} {prediction.emotions[prediction.emotion]:.0%}"
+    return {
+        "sound": shown.copy,
+        "duration": prediction.duration_s,
+        "from": start_s,
+        "to": end_s,
+        "range": time_range(prediction),
+        "part": f"{part_in_words(prediction)}: {share}." if is_part(prediction) else None,
+        "words": [
+            [word.text, round(word.start_s, 2), round(word.end_s, 2)]
+            for word in prediction.transcript.words
+        ],
+        "classes": [[name.capitalize(), EMOTION_COLOURS[name]] for name in prediction.emotions],
+        "attributes": [name.capitalize() for name in prediction.attributes],
+        "windows": {
+            "start": [round(window.start_s, 2) for window in prediction.windows],
+            "end": [round(window.end_s, 2) for window in prediction.windows],
+            "own_start": [round(start, 3) for start, _ in spans],
+            "own_end": [round(end, 3) for _, end in spans],
+            "shares": [
+                [round(1000 * window.emotions[name]) for name in prediction.emotions]
+                for window in prediction.windows
+            ],
+            "attributes": [
+                [round(value, 2) for value in window.attributes.values()]
+                for window in prediction.windows
+            ],
+        },
+    }
