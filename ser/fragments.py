@@ -142,15 +142,12 @@ def _without(name: str, prediction: Prediction) -> str:
     other = prediction.without.get(name)
     if other is None:
         return ""
-    before, after = prediction.emotions, other.emotions
-    rows = [("Emotion", _likeliest(before), _likeliest(after), 0.0)]
+    first, shares = _likeliest(prediction.emotions), other.emotions
+    changed = ' class="other"' if _likeliest(shares) != first else ""
+    body = _row("Emotion", _with_share(prediction.emotions), _with_share(shares), changed)
     for key in ATTRIBUTES:
         old, new = prediction.attributes[key], other.attributes[key]
-        rows.append((key.capitalize(), f"{old:.2f}", f"{new:.2f}", round(new, 2) - round(old, 2)))
-    body = "".join(
-        f'<tr><th scope="row">{key}</th><td>{old}</td><td>{new}{_arrow(change)}</td></tr>'
-        for key, old, new, change in rows
-    )
+        body += _row(key.capitalize(), f"{old:.2f}", f"{new:.2f}{_arrow(old, new)}")
     head = '<th scope="col">With all</th><th scope="col">Without it</th>'
     return (
         f'<table class="without"><caption>The answer without {ENCODER_NAMES[name]}</caption>'
@@ -158,15 +155,24 @@ def _without(name: str, prediction: Prediction) -> str:
     )
 
 
+def _row(name: str, old: str, new: str, new_attributes: str = "") -> str:
+    return f'<tr><th scope="row">{name}</th><td>{old}</td><td{new_attributes}>{new}</td></tr>'
+
+
 def _likeliest(emotions: Mapping[str, float]) -> str:
-    first = max(emotions, key=emotions.__getitem__)
+    return max(emotions, key=emotions.__getitem__)
+
+
+def _with_share(emotions: Mapping[str, float]) -> str:
+    first = _likeliest(emotions)
     return f"{first.capitalize()} {emotions[first]:.1%}"
 
 
-def _arrow(change: float) -> str:
+def _arrow(old: float, new: float) -> str:
     """Up or down for the eye alone: the numbers beside it say the same."""
-    sign = "▲" if change > 0 else "▼" if change < 0 else ""
-    return f' <span aria-hidden="true">{sign}</span>' if sign else ""
+    if round(old, 2) == round(new, 2):
+        return ""
+    return f' <span aria-hidden="true">{"▲" if new > old else "▼"}</span>'
 
 
 def _peak_button(name: str, prediction: Prediction) -> str:

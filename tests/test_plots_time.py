@@ -183,8 +183,14 @@ class TestSelfAttention:
         tokens = ("<s>", " dogs", "</s>")
         attention = SelfAttention("roberta", 1, 2, weights, (0.0, 0.0, 1.0), tokens)
         figure = self_attention_figure(attention)
-        assert figure.layout.xaxis.ticktext == ("&lt;s&gt;", "dogs", "&lt;/s&gt;")
-        assert figure.data[0].customdata[1][0] == "dogs looks at &lt;s&gt;"
+        assert figure.layout.xaxis.ticktext == ("start of text", "dogs", "end of text")
+        assert figure.data[0].customdata[1][0] == "dogs looks at start of text"
+
+    def test_a_few_bright_cells_do_not_hide_the_others(self) -> None:
+        weights = np.full((100, 100), 0.001, np.float32)
+        weights[:4, :90], weights[3, 3] = 0.01, 0.9
+        attention = SelfAttention("wavlm", 1, 1, weights, tuple(range(100)))
+        assert self_attention_figure(attention).data[0].zmax == pytest.approx(0.01)
 
 
 def test_figures_are_json_with_a_description_in_words(

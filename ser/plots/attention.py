@@ -33,7 +33,7 @@ LANES = {
     "roberta": ("y5", (0.02, 0.16)),
 }
 
-_HOVER = "{name}<br>%{{customdata}}<br>%{{y:.2%}} of its attention<extra></extra>"
+_SHARE = "%{y:.2%} of its attention<extra></extra>"
 
 LANE_RANGES: dict[str, dict] = {"waveform": {}, "words": WORDS_RANGE}
 
@@ -55,7 +55,7 @@ def attention_figure(prediction: Prediction, waveform: Waveform | Envelope) -> g
         if view is not None and view.tokens is not None:
             figure.add_trace(_token_bars(name, view, words))
         elif view is not None:
-            figure.add_trace(_frame_area(name, view, words))
+            figure.add_trace(_frame_area(name, view))
         figure.add_annotation(_lane_title(name, prediction))
     lanes = {
         f"yaxis{axis[1:]}": {
@@ -72,15 +72,21 @@ def attention_figure(prediction: Prediction, waveform: Waveform | Envelope) -> g
         showlegend=False,
         barmode="overlay",
         bargap=0,
-        hovermode="closest",
-        xaxis={**time_axis(prediction), "anchor": "free", "position": 0},
+        hovermode="x unified",  # wherever the pointer is: the time, the word, all three weights
+        hoversubplots="axis",
+        xaxis={
+            **time_axis(prediction),
+            "anchor": "free",
+            "position": 0,
+            "unifiedhovertitle": {"text": "%{x:.2f} s"},
+        },
         shapes=[band for name in ENCODERS for band in _peak_bands(name, prediction)],
         **lanes,
     )
     return described(figure, _peaks_in_words(prediction), over_time=True)
 
 
-def _frame_area(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.Scatter:
+def _frame_area(name: str, view: EncoderAttention) -> go.Scatter:
     times, weights = _columns(np.asarray(view.times_s), np.asarray(view.weights))
     colour = ENCODER_COLOURS[name]
     return go.Scatter(
@@ -92,16 +98,8 @@ def _frame_area(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.
         fillcolor=with_alpha(colour, 0.3),
         line={"width": 2, "color": colour},
         connectgaps=False,
-        customdata=["" if time_s is None else _moment(time_s, words) for time_s in times],
-        hovertemplate=_HOVER.format(name=ENCODER_NAMES[name]),
+        hovertemplate=f"{ENCODER_NAMES[name]}: {_SHARE}",
     )
-
-
-def _moment(time_s: float, words: Sequence[Word]) -> str:
-    """A time and the word that is said then."""
-    index = word_at(time_s, words)
-    said = "" if index is None else f"<b>{escape(words[index].text, quote=False)}</b>, "
-    return f"{said}{time_s:.2f} s"
 
 
 def _columns(
@@ -130,28 +128,17 @@ def _token_bars(name: str, view: EncoderAttention, words: Sequence[Word]) -> go.
     owners = [word_at(time_s, words) for time_s in view.times_s]
     spans = _token_spans(view.times_s, owners, words)
     colour = ENCODER_COLOURS[name]
-    told = zip(view.tokens or (), owners, spans, strict=True)
     return go.Bar(
         x=[(start + end) / 2 for start, end in spans],
         width=[end - start for start, end in spans],
         y=list(view.weights),
         yaxis=LANES[name][0],
         customdata=[
-            _token(token, None if owner is None else words[owner], span[0])
-            for token, owner, span in told
+            TEXT_ENDS.get(token, escape(token.strip(), quote=False)) for token in view.tokens or ()
         ],
         marker={"color": with_alpha(colour, 0.55), "line": {"width": 1.5, "color": colour}},
-        hovertemplate=_HOVER.format(name=ENCODER_NAMES[name]),
+        hovertemplate=f"{ENCODER_NAMES[name]}, <b>%{{customdata}}</b>: {_SHARE}",
     )
-
-
-def _token(token: str, word: Word | None, start_s: float) -> str:
-    """A token, the word it is a part of, and the time of that word."""
-    text = escape(token.strip(), quote=False)
-    if word is None:
-        return f"{TEXT_ENDS.get(token, text)}, {start_s:.2f} s"
-    part = "" if token.strip() == word.text else f" of {escape(word.text, quote=False)}"
-    return f"<b>{text}</b>{part}, {word.start_s:.2f} to {word.end_s:.2f} s"
 
 
 def _token_spans(

@@ -5,11 +5,13 @@ from html import escape
 import numpy as np
 import plotly.graph_objects as go
 
+from ser.looked import TEXT_ENDS
 from ser.plots.common import ENCODER_NAMES, described
 from ser.self_attention import SelfAttention
 
 MAX_CELLS = 240  # a side: more are not seen, and make the page slow
 COLOURS = "Viridis"
+BRIGHTEST = 0.995  # of the cells are darker than the brightest colour: a few would hide all others
 
 
 def self_attention_figure(attention: SelfAttention) -> go.Figure:
@@ -19,13 +21,15 @@ def self_attention_figure(attention: SelfAttention) -> go.Figure:
     seen of them is added up.
     """
     cells, times = _coarse(attention.weights, np.asarray(attention.times_s))
-    across: dict = {"title": {"text": "looks at, seconds"}, "constrain": "domain"}
-    upwards: dict = {"title": {"text": "from, seconds"}, "scaleanchor": "x", "constrain": "domain"}
+    across: dict = {"title": {"text": "looks at, seconds"}}
+    upwards: dict = {"title": {"text": "from, seconds"}}
     hover = "%{y:.2f} s looks at %{x:.2f} s: %{z:.1%}<extra></extra>"
     places: list = times.tolist()
     if attention.tokens is not None:
         cells, places = attention.weights, list(range(len(attention.tokens)))
-        labels = [escape(token.strip(), quote=False) for token in attention.tokens]
+        labels = [
+            TEXT_ENDS.get(token, escape(token.strip(), quote=False)) for token in attention.tokens
+        ]
         ticks = {"tickvals": places, "ticktext": labels, "tickangle": 0}
         across = {**across, **ticks, "title": {"text": "looks at"}, "tickangle": -60}
         upwards = {**upwards, **ticks, "title": {"text": "from"}}
@@ -36,6 +40,7 @@ def self_attention_figure(attention: SelfAttention) -> go.Figure:
         z=np.round(cells.astype(float), 5).tolist(),
         colorscale=COLOURS,
         zmin=0,
+        zmax=max(1e-6, round(float(np.quantile(cells, BRIGHTEST)), 5)),
         colorbar={"tickformat": ".0%", "thickness": 12},
         hovertemplate=hover,
     )
