@@ -13,6 +13,7 @@ from ser import fragments, plots
 from ser.audio import Waveform
 from ser.export.rows import texts_of_windows
 from ser.labels import ATTRIBUTES
+from ser.plots import Envelope
 from ser.prediction import Prediction
 from ser.regions import Region
 
@@ -33,7 +34,7 @@ HEADINGS = {
 def report(
     file: str,
     prediction: Prediction,
-    waveform: Waveform,
+    waveform: Waveform | Envelope,
     regions: Sequence[Region] = (),
     recogniser_status: str = "",
 ) -> str:

@@ -4,7 +4,6 @@ Every visit also fails on an error in the console, a failed request or one to an
 """
 
 import base64
-import json
 import re
 import time
 from collections.abc import Callable
@@ -334,17 +333,6 @@ def test_figures_tell_screen_readers_what_they_show(visit: Visit) -> None:
         label = visit.page.get_attribute(f"#{name} [role=img]", "aria-label")
         assert label is not None
         assert label.startswith(begins)
-
-
-def test_the_json_is_the_public_contract(visit: Visit, voice: Path) -> None:
-    visit.open().upload(voice)
-    visit.wait_for_result()
-    with visit.page.expect_download() as download:
-        visit.page.click("#download")
-    assert download.value.suggested_filename == "my voice.emotion.json"
-    saved = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
-    expected = {"file": voice.name, **visit.server.recognizer.predict(voice).to_dict()}
-    assert saved == expected
 
 
 def test_clearing_the_recording_clears_the_result(visit: Visit) -> None:

@@ -1,32 +1,43 @@
 """Facts of the analysis, and the analysis as a file."""
 
-import json
+from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from assets.page.listen.attributes import regions_of
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
-from assets.page.telling import FORGOTTEN
-from ser import fragments
+from assets.page.telling import FORGOTTEN, sentence
+from ser import export, fragments
+from ser.errors import SerError
+
+# What can be asked for: end of the file's name, and type.
+KINDS = {
+    "report": (".report.html", "text/html"),
+    "csv": (".emotion.csv", "text/csv"),
+    "textgrid": (".TextGrid", "text/plain"),
+    "json": (".emotion.json", "application/json"),
+}
 
 
 class Export:
-    """What was analysed by what, and the download."""
+    """What was analysed by what, and one menu for all files."""
 
     def __init__(self, models: Models) -> None:
         self.models = models
         self.facts = gr.HTML(elem_id="facts")
-        self.download = gr.Button("Download as JSON", elem_id="download")
-        self.json = gr.Textbox(visible=False)
+        self.menu = gr.HTML(
+            html_template=asset("listen/export.html"),
+            js_on_load=asset("listen/export.js"),
+            elem_id="save",
+        )
 
     def connect(self, shown: gr.State) -> None:
-        """Make the file when it is asked for."""
-        self.download.click(
-            self.as_json, shown, self.json, show_progress="hidden", **PRIVATE
-        ).success(None, self.json, None, js=asset("listen/save_json.js"))
+        """Make a file when it is asked for."""
+        self.menu.make(self.make, shown, self.menu, show_progress="hidden", **PRIVATE)
 
     def emptied(self) -> dict[Any, Any]:
         """No facts."""
@@ -34,19 +45,41 @@ class Export:
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """File, seconds, model, recogniser."""
-        writer = self._writer(shown.model)
-        return {self.facts: fragments.facts(shown.analysis.prediction, shown.file, writer)}
+        return {self.facts: fragments.facts(shown.prediction, shown.file, self._writer(shown))}
 
-    def as_json(self, shown: Shown | None) -> str:
-        """What `python -m ser predict --format json` prints for the same recording."""
-        if shown is None:
-            raise gr.Error(FORGOTTEN, print_exception=False)
-        answer = {"file": shown.file, **shown.analysis.prediction.to_dict()}
-        return json.dumps(answer, ensure_ascii=False)
+    def make(self, shown: Shown | None, event: gr.EventData) -> dict[str, str]:
+        """A file for the browser to save: its name, type and text; or what went wrong."""
+        try:
+            if shown is None:
+                raise SerError(FORGOTTEN)
+            ending, kind = KINDS[event.kind]
+            return {"name": _stem(shown) + ending, "type": kind, "text": self._text(shown, event)}
+        except Exception as error:
+            return {"problem": sentence(error)}
 
-    def _writer(self, model: str) -> str:
+    def _text(self, shown: Shown, event: gr.EventData) -> str:
+        """What the command line writes with `--timeline` in the same format."""
+        file, prediction = shown.file, shown.prediction
+        match event.kind:
+            case "report":
+                regions = regions_of(self.models, shown.model)
+                return export.report(file, prediction, shown.sound, regions, self._writer(shown))
+            case "csv":
+                names = export.columns(list(prediction.emotions), timeline=True)
+                return export.to_csv(export.rows_of(file, prediction, timeline=True), names)
+            case "textgrid":
+                return export.textgrid(prediction)
+        return export.json_line(file, prediction, timeline=True)
+
+    def _writer(self, shown: Shown) -> str:
         """Which recogniser writes the text, and why."""
-        transcriber = self.models.get(model).transcriber
+        transcriber = self.models.get(shown.model).transcriber
         if transcriber is None:
             return "No recogniser is in use. Write the words yourself."
         return getattr(transcriber, "status", f"{transcriber.name} writes the text.")
+
+
+def _stem(shown: Shown) -> str:
+    """The recording's name, with the stretch where only a part of it was analysed."""
+    part = shown.prediction.stretch
+    return Path(shown.file).stem + ("" if part is None else f" {part[0]:.1f} to {part[1]:.1f} s")
