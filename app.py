@@ -1,6 +1,7 @@
 """The web page: record or upload speech, see transcript, emotions, attributes and attention.
 
-python app.py [--bundle FOLDER_OR_HUB_ID] [--host HOST] [--port PORT] [--share]
+python app.py [--bundle FOLDER_OR_HUB_ID] [--host HOST] [--port PORT] [--share] [--mcp]
+              [--any-bundle]
 """
 
 import argparse
@@ -17,7 +18,7 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it wh
 import gradio as gr
 from starlette.routing import Route
 
-from assets.page import uploads
+from assets.page import uploads, visits
 from assets.page.looks import ASSETS, asset, plotly_js, style_sheets, theme
 from assets.page.queue import MAX_VISITS, MAX_WAITING, SWEEP_S
 from ser import fragments
@@ -36,6 +37,7 @@ def build_app(models: "Models") -> gr.Blocks:
     from assets.page.live.tab import LiveTab
 
     uploads.keep_apart()
+    visits.keep_no_values()
     gr.set_static_paths(ASSETS / "examples")  # served from there, never copied, never deleted
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         chosen = gr.State(models.first)  # name of the bundle that answers this visit
@@ -57,9 +59,17 @@ def build_app(models: "Models") -> gr.Blocks:
     return app.queue(max_size=MAX_WAITING)
 
 
-def launch_options() -> dict[str, Any]:
-    """What `launch` needs besides the address: looks, plotly.js from our own server, privacy."""
+def launch_options(mcp: bool = False) -> dict[str, Any]:
+    """What `launch` needs besides the address: looks, plotly.js from our own server, privacy.
+
+    SerError where `mcp` is wanted and its package is missing.
+    """
+    if mcp:
+        from assets.page import tools
+
+        tools.offer()
     return {
+        "mcp_server": mcp,
         "theme": theme(),
         "css_paths": style_sheets(),
         "app_kwargs": {"routes": [Route("/vendor/plotly.min.js", plotly_js)]},
@@ -77,12 +87,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = read(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)  # of the libraries only warnings are shown
-    from assets.page.models import Models  # these take seconds, which --help need not
+    from assets.page.models import Models, found_bundles  # these take seconds, unlike --help
     from ser.recognizer import Recognizer
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave the block below in good order
     try:
-        models = Models(Recognizer.from_pretrained(options.bundle))
+        launched = launch_options(options.mcp)
+        models = Models(
+            Recognizer.from_pretrained(options.bundle),
+            found_bundles(os.environ.get("SER_BUNDLES", "")),
+            hub=options.any_bundle or _for_me_alone(options),
+        )
     except (SerError, OSError) as error:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory(prefix="ser-page-") as folder:
@@ -90,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         app = build_app(models)
         try:
             address = {"server_name": options.host, "server_port": options.port}
-            app.launch(share=options.share, **address, **launch_options())
+            app.launch(share=options.share, **address, **launched)
         except OSError:
             taken = f"Port {options.port} of {options.host} cannot be used."
             sys.exit(f"{taken} Choose another with --port, or stop what uses it.")
@@ -104,7 +119,29 @@ def read(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--host", default=setting("GRADIO_SERVER_NAME") or "127.0.0.1")
     parser.add_argument("--port", type=int, default=setting("GRADIO_SERVER_PORT") or "7860")
     parser.add_argument("--share", action="store_true", help="a public link through gradio.live")
+    parser.add_argument(
+        "--mcp",
+        action="store_true",
+        default=_is_yes(setting("GRADIO_MCP_SERVER")),
+        help="offer the API as tools for MCP clients too",
+    )
+    parser.add_argument(
+        "--any-bundle",
+        action="store_true",
+        default=_is_yes(setting("SER_ANY_BUNDLE")),
+        help="visitors may load any Hub id, which fills this machine's disk; "
+        "without it, only those on this machine may",
+    )
     return parser.parse_args(arguments)
+
+
+def _is_yes(value: str | None) -> bool:
+    return (value or "").strip().lower() in ("1", "true", "yes")
+
+
+def _for_me_alone(options: argparse.Namespace) -> bool:
+    """Whether nobody but people on this machine can reach the page."""
+    return options.host in ("127.0.0.1", "localhost", "::1") and not options.share
 
 
 if __name__ == "__main__":

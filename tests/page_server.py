@@ -36,18 +36,19 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve(recognizer: Any, uploads: Path) -> Iterator[Server]:
-    """The page with this recogniser, until the block ends."""
+def serve(recognizer: Any, uploads: Path, mcp: bool = False) -> Iterator[Server]:
+    """The page with this recogniser, or these `Models`, until the block ends."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("GRADIO_TEMP_DIR", str(uploads))
-        app = build_app(Models(recognizer))
+        models = recognizer if isinstance(recognizer, Models) else Models(recognizer)
+        app = build_app(models)
         options: dict[str, Any] = {
             "server_port": free_port(),
             "prevent_thread_lock": True,
             "quiet": True,
         }
-        _, url, _ = app.launch(**options, **launch_options())
+        _, url, _ = app.launch(**options, **launch_options(mcp))
         try:
-            yield Server(url, app, recognizer, uploads)
+            yield Server(url, app, models.get(models.first), uploads)
         finally:
             app.close(verbose=False)

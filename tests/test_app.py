@@ -10,7 +10,6 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from types import SimpleNamespace
 
 import gradio as gr
 import httpx
@@ -19,16 +18,22 @@ from gradio_client import Client, handle_file
 from gradio_client.exceptions import AppError
 
 import app
-from assets.page import uploads
+from assets.page import tools, uploads
 from assets.page.listen.recording import EXAMPLES
 from assets.page.looks import asset
+from assets.page.models import Models
 from assets.page.queue import FORGET_AFTER_S, MAX_WAITING
 from assets.page.telling import WENT_WRONG
 from ser.errors import AudioError, BundleError
+from ser.recognizer import Recognizer
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, free_port, serve
 
 REPOSITORY = Path(app.__file__).parent
+VARIABLES = (
+    "SER_BUNDLE", "SER_BUNDLES", "SER_ANY_BUNDLE",
+    "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_MCP_SERVER",
+)  # fmt: skip
 VOICE = REPOSITORY / "assets" / "examples" / "slow.flac"
 
 
@@ -61,14 +66,6 @@ def test_the_api_takes_a_transcript(client: Client, voice: Path) -> None:
     answer = client.predict(handle_file(voice), "I miss him", api_name="/predict")
     assert answer["transcript"]["text"] == "I miss him"
     assert answer["transcript"]["source"] == "user"
-
-
-def test_predict_is_the_only_endpoint(client: Client) -> None:
-    endpoints = client.view_api(return_format="dict", print_info=False)
-    assert list(endpoints["named_endpoints"]) == ["/predict"]
-    assert not endpoints["unnamed_endpoints"]
-    parameters = endpoints["named_endpoints"]["/predict"]["parameters"]
-    assert [p["parameter_has_default"] for p in parameters] == [False, True]
 
 
 @pytest.mark.parametrize("content", [b"", b"no audio at all" * 100], ids=["empty", "text"])
@@ -204,11 +201,10 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict:
         seen["bundle"] = bundle
         return FakeRecognizer()
 
-    module = SimpleNamespace(Recognizer=SimpleNamespace(from_pretrained=from_pretrained))
-    monkeypatch.setitem(sys.modules, "ser.recognizer", module)
+    monkeypatch.setattr(Recognizer, "from_pretrained", from_pretrained)
     monkeypatch.setattr(gr.Blocks, "launch", lambda _self, **options: seen.update(options))
     monkeypatch.setattr(signal, "signal", lambda *_: None)
-    for name in ("SER_BUNDLE", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_TEMP_DIR"):
+    for name in (*VARIABLES, "GRADIO_TEMP_DIR"):
         monkeypatch.setenv(name, "")  # so that it is restored afterwards
         monkeypatch.delenv(name)
     return seen
@@ -236,10 +232,11 @@ def test_flags_and_environment_reach_recogniser_and_server(
 def test_an_empty_variable_means_the_default(
     started: dict, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("SER_BUNDLE", "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT"):
+    for name in VARIABLES:
         monkeypatch.setenv(name, "")
     app.main([])
     assert started["bundle"] is None
+    assert started["mcp_server"] is False
     assert (started["server_name"], started["server_port"]) == ("127.0.0.1", 7860)
 
 
@@ -260,11 +257,59 @@ def test_a_missing_bundle_is_said_in_a_sentence(
     assert stopped.value.code == "There is no bundle missing."
 
 
+@pytest.mark.parametrize(
+    ("arguments", "variables", "allowed"),
+    [
+        ([], {}, True),
+        (["--host", "0.0.0.0"], {}, False),
+        (["--share"], {}, False),
+        ([], {"GRADIO_SERVER_NAME": "0.0.0.0"}, False),
+        (["--host", "0.0.0.0", "--any-bundle"], {}, True),
+        (["--share"], {"SER_ANY_BUNDLE": "1"}, True),
+    ],
+)
+def test_strangers_fill_no_disk_unless_the_host_says_so(
+    started: dict,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    variables: dict[str, str],
+    allowed: bool,
+) -> None:
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    made: list[Models] = []
+
+    def build_app(models: Models) -> gr.Blocks:
+        made.append(models)
+        return gr.Blocks()
+
+    monkeypatch.setattr(app, "build_app", build_app)
+    app.main(arguments)
+    assert [models.hub for models in made] == [allowed]
+
+
+def test_tools_are_offered_on_request(started: dict, monkeypatch: pytest.MonkeyPatch) -> None:
+    app.main(["--mcp"])
+    assert started.pop("mcp_server") is True
+    monkeypatch.setenv("GRADIO_MCP_SERVER", "True")
+    app.main([])
+    assert started["mcp_server"] is True
+
+
+def test_a_missing_package_is_said_in_a_sentence(
+    started: dict, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tools, "find_spec", lambda _name: None)
+    with pytest.raises(SystemExit) as stopped:
+        app.main(["--mcp"])
+    assert "pip install 'gradio[mcp]'" in str(stopped.value.code)
+
+
 STARTER = """
-import sys, types
+import sys
 from tests.fake_recognizer import FakeRecognizer
-fake = types.SimpleNamespace(from_pretrained=lambda bundle: FakeRecognizer())
-sys.modules["ser.recognizer"] = types.SimpleNamespace(Recognizer=fake)
+import ser.recognizer
+ser.recognizer.Recognizer.from_pretrained = lambda bundle: FakeRecognizer()
 import app
 app.main(sys.argv[1:])
 """

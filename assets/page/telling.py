@@ -20,7 +20,9 @@ def sentence(error: Exception) -> str:
 
 
 def check_length(transcript: str | None) -> None:
-    """Refuse more text than can be said in half an hour."""
+    """Refuse what is no text, and more text than can be said in half an hour."""
+    if not isinstance(transcript, str | None):
+        raise SerError("A transcript is text, or null to have the words recognised.")
     if transcript and len(transcript) > MAX_CHARACTERS:
         raise SerError(
             f"The transcript has {len(transcript)} characters, more than the {MAX_CHARACTERS} "
