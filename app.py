@@ -20,8 +20,7 @@ from starlette.routing import Route
 
 from assets.page import uploads, visits
 from assets.page.looks import ASSETS, asset, plotly_js, style_sheets, theme
-from assets.page.queue import MAX_VISITS, MAX_WAITING, SWEEP_S
-from ser import fragments
+from assets.page.queue import MAX_VISITS, MAX_WAITING, PRIVATE, SWEEP_S
 from ser.errors import SerError
 
 if TYPE_CHECKING:
@@ -35,6 +34,7 @@ def build_app(models: "Models") -> gr.Blocks:
     from assets.page.api import Api
     from assets.page.listen.tab import Listen
     from assets.page.live.tab import LiveTab
+    from assets.page.model.tab import ModelTab, notice_html
 
     uploads.keep_apart()
     visits.keep_no_values()
@@ -42,13 +42,17 @@ def build_app(models: "Models") -> gr.Blocks:
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         chosen = gr.State(models.first)  # name of the bundle that answers this visit
         gr.HTML(asset("header.html"), js_on_load=asset("header.js"), elem_id="header")
+        first = notice_html(models.get(models.first))
+        notice = gr.HTML(first, elem_id="notice", render=False)  # below the tabs
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("One recording", id="listen"):
                 listen = Listen(models, chosen)
             with gr.Tab("Live", id="live-tab"):
                 LiveTab(models, chosen)
-        about = fragments.about_the_model(models.get(models.first).bundle.metrics)
-        gr.HTML(asset("notice.html") + about, elem_id="notice")
+            with gr.Tab("Model", id="model-tab") as model_tab:
+                model = ModelTab(models, chosen, notice)
+        model_tab.select(model.refresh, chosen, model.facts, show_progress="hidden", **PRIVATE)
+        notice.render()
         Api(models)
 
         def forget(request: gr.Request) -> None:

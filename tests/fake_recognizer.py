@@ -45,7 +45,9 @@ class FakeRecognizer:
     fault: Exception | None = None
     paths: list[str] = field(default_factory=list)  # what was asked for, in order
     bundle: SimpleNamespace = field(
-        default_factory=lambda: SimpleNamespace(name="fake-bundle", metrics={})
+        default_factory=lambda: SimpleNamespace(
+            name="fake-bundle", metrics={}, card="", config=None, folder=None
+        )
     )
     transcriber: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(

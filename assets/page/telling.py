@@ -4,6 +4,7 @@ import logging
 
 from ser.errors import SerError
 from ser.prediction import Prediction
+from ser.recognizer import Recognizer
 
 log = logging.getLogger("app")
 MAX_CHARACTERS = 50_000  # of a transcript; half an hour of quick speech has about 35 000
@@ -33,3 +34,11 @@ def check_length(transcript: str | None) -> None:
 def log_writer(prediction: Prediction) -> None:
     """Which recogniser wrote the text; neither the text nor the file is for the log."""
     log.info("words from: %s", prediction.transcript.source)
+
+
+def recogniser_in_use(recognizer: Recognizer) -> str:
+    """Which recogniser writes the text, and why."""
+    transcriber = recognizer.transcriber
+    if transcriber is None:
+        return "No recogniser is in use. Write the words yourself."
+    return getattr(transcriber, "status", f"{transcriber.name} writes the text.")

@@ -10,7 +10,7 @@ from assets.page.listen.visit import Shown
 from assets.page.looks import asset
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
-from assets.page.telling import FORGOTTEN, sentence
+from assets.page.telling import FORGOTTEN, recogniser_in_use, sentence
 from ser import export, fragments
 from ser.errors import SerError
 
@@ -73,10 +73,7 @@ class Export:
 
     def _writer(self, shown: Shown) -> str:
         """Which recogniser writes the text, and why."""
-        transcriber = self.models.get(shown.model).transcriber
-        if transcriber is None:
-            return "No recogniser is in use. Write the words yourself."
-        return getattr(transcriber, "status", f"{transcriber.name} writes the text.")
+        return recogniser_in_use(self.models.get(shown.model))
 
 
 def _stem(shown: Shown) -> str:

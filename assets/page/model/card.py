@@ -1,0 +1,52 @@
+"""A bundle's model card: Markdown by anybody -> HTML that fetches nothing and runs nothing."""
+
+import re
+from collections.abc import Sequence
+from html import escape
+from typing import Any, Final
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+_FRONT: Final = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
+_LICENCE: Final = re.compile(r"^license:\s*[\"']?([^\"'\n]+?)[\"']?\s*$", re.MULTILINE)
+NO_CARD: Final = '<p class="quiet">This bundle brings no model card.</p>'
+
+
+def card_html(card: str) -> str:
+    """The card without its front matter; HTML in it stays text, pictures become their names."""
+    body = _FRONT.sub("", card, count=1).strip()
+    if not body:
+        return NO_CARD
+    reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+    reader.add_render_rule("image", _picture)
+    tokens = reader.parse(body)
+    for token in tokens:
+        if token.type in ("heading_open", "heading_close"):
+            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"  # the page itself has h1 and h2
+        for child in token.children or ():
+            if child.type == "link_open":
+                _tame(child)
+    html = str(reader.renderer.render(tokens, reader.options, {}))
+    return html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace(
+        "</table>", "</table></div>"
+    )
+
+
+def licence(card: str) -> str:
+    """The licence that the front matter names."""
+    front = _FRONT.match(card)
+    named = _LICENCE.search(front[1]) if front else None
+    return named[1] if named else "the model card names none"
+
+
+def _tame(link: Token) -> None:
+    """A link opens its page elsewhere; one to a file of the bundle leads nowhere from here."""
+    address = str(link.attrGet("href") or "")
+    link.attrs = {}
+    if address.startswith(("https://", "http://")):
+        link.attrs = {"href": address, "target": "_blank", "rel": "noopener noreferrer"}
+
+
+def _picture(_renderer: Any, tokens: Sequence[Token], index: int, _options: Any, _env: Any) -> str:
+    return escape(f"[{tokens[index].content}]")

@@ -1,0 +1,175 @@
+"""The figures of a bundle's metrics.json as tables, whatever measures it holds."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from html import escape
+from typing import Any, Final
+
+from ser.regions import KEY as REGIONS
+
+NO_METRICS: Final = '<p class="quiet">This bundle does not say how good it was measured to be.</p>'
+NO_CONFUSION: Final = (
+    '<p class="quiet">This bundle does not say which emotion was taken for which.</p>'
+)
+LABELS: Final = {
+    "uar": "UAR: mean recall of the classes",
+    "uar_end_to_end": "UAR, unheard speech counted as wrong",
+    "macro_f1": "macro-F1",
+    "ccc": "mean CCC",
+    "held_out": "Speakers held out",
+    "cv": "Cross-validation",
+    "ravdess": "RAVDESS",
+    "nemo": "nEMO",
+    "iesc": "IESC",
+}
+_INTERVAL: Final = "_interval"
+_CONFUSION: Final = "confusion"
+_UNSHOWN: Final = (REGIONS, "summary")  # the regions are shown in the cube, the summary on top
+
+
+def tables_html(metrics: Mapping[str, Any]) -> str:
+    """All measures, with intervals where they are stored; things measured alike side by side."""
+    shown = {name: value for name, value in metrics.items() if name not in _UNSHOWN}
+    return "".join(_tables((), {"": shown})) or NO_METRICS
+
+
+def confusions_html(metrics: Mapping[str, Any]) -> str:
+    """A heat map for each confusion matrix that is stored."""
+    found = [_heat_map(*matrix) for matrix in _confusions((), metrics)]
+    return "".join(found) or NO_CONFUSION
+
+
+Path = tuple[str, ...]
+Columns = Mapping[str, Mapping[str, Any]]
+
+
+def _tables(path: Path, columns: Columns) -> Iterator[str]:
+    """A table of the columns' own measures, then those of what they hold."""
+    rows = list(
+        dict.fromkeys(key for part in columns.values() for key in part if _is_row(key, part))
+    )
+    if rows:
+        yield _table(path, columns, rows)
+    if len(columns) > 1:
+        for name in dict.fromkeys(key for part in columns.values() for key in _groups(part)):
+            yield from _tables(
+                (*path, name), {c: _groups(p).get(name, {}) for c, p in columns.items()}
+            )
+        return
+    ((_, alone),) = columns.items()
+    for alike in _alike(_groups(alone)):
+        names = tuple(alike) if len(alike) == 1 else ()
+        yield from _tables((*path, *names), alike)
+
+
+def _groups(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
+    return {
+        key: value
+        for key, value in part.items()
+        if isinstance(value, Mapping) and not key.startswith(_CONFUSION)
+    }
+
+
+def _alike(groups: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[str, Any]]]:
+    """Groups that share half of their measures belong side by side."""
+    sets: list[dict[str, Mapping[str, Any]]] = []
+    for name, group in groups.items():
+        keys = {key for key in group if _is_row(key, group)}
+        for known in sets:
+            first = next(iter(known.values()))
+            others = {key for key in first if _is_row(key, first)}
+            if keys and 2 * len(keys & others) >= len(keys | others):
+                known[name] = group
+                break
+        else:
+            sets.append({name: group})
+    return sets
+
+
+def _is_row(key: str, part: Mapping[str, Any]) -> bool:
+    value = part[key]
+    return isinstance(value, int | float | str) and _INTERVAL not in key
+
+
+def _table(path: Path, columns: Columns, rows: Sequence[str]) -> str:
+    title = escape(", ".join(map(label, path)) or "All of it")
+    heads = "".join(f'<th scope="col">{escape(label(name) or "value")}</th>' for name in columns)
+    body = "".join(
+        f'<tr><th scope="row">{escape(label(row))}</th>'
+        + "".join(f"<td>{_value(row, part)}</td>" for part in columns.values())
+        + "</tr>"
+        for row in rows
+    )
+    return (
+        f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
+        f"<caption>{title}</caption><thead><tr><td></td>{heads}</tr></thead>"
+        f"<tbody>{body}</tbody></table></div>"
+    )
+
+
+def _value(row: str, part: Mapping[str, Any]) -> str:
+    value = part.get(row)
+    if value is None:
+        return '<span class="none">none</span>'
+    told = f"{value:.3f}" if isinstance(value, float) else escape(str(value))
+    for key, ends in part.items():
+        if key.startswith(row + _INTERVAL) and isinstance(ends, list) and len(ends) == 2:
+            low, high = ends
+            return f'{told} <span class="interval">{low:.3f} to {high:.3f}</span>'
+    return told
+
+
+def label(name: str) -> str:
+    """A name of metrics.json as people read it."""
+    readable = name.replace("_", " ")
+    return LABELS.get(name, readable[:1].upper() + readable[1:])
+
+
+Matrix = tuple[str, list[str], list[list[float]]]
+
+
+def _confusions(path: Path, part: Mapping[str, Any]) -> Iterator[Matrix]:
+    """Matrices under any name that starts with confusion: truth by row, guess by column."""
+    for name, value in part.items():
+        if not isinstance(value, Mapping) or name in _UNSHOWN:
+            continue
+        if not name.startswith(_CONFUSION):
+            yield from _confusions((*path, name), value)
+        elif (matrix := _matrix(value)) is not None:
+            yield (", ".join(map(label, path)) or "Recordings", *matrix)
+        else:
+            yield from _confusions(path, {f"{_CONFUSION}_{k}": v for k, v in value.items()})
+
+
+def _matrix(value: Mapping[str, Any]) -> tuple[list[str], list[list[float]]] | None:
+    """From {"classes": […], "counts": [[…]]}, or from {truth: {guess: count}}."""
+    classes, counts = value.get("classes"), value.get("counts")
+    if isinstance(classes, list) and isinstance(counts, list):
+        return [str(name) for name in classes], counts
+    rows = [row for row in value.values() if isinstance(row, Mapping)]
+    if len(rows) != len(value) or any(
+        not isinstance(count, int | float) for row in rows for count in row.values()
+    ):
+        return None
+    names = list(dict.fromkeys([*value, *(guess for row in rows for guess in row)]))
+    empty: Mapping[str, float] = {}
+    return names, [[value.get(truth, empty).get(guess, 0) for guess in names] for truth in names]
+
+
+def _heat_map(title: str, classes: Sequence[str], counts: Sequence[Sequence[float]]) -> str:
+    heads = "".join(f'<th scope="col"><span>{escape(name)}</span></th>' for name in classes)
+    rows = []
+    for truth, row in zip(classes, counts, strict=True):
+        if not (total := sum(row)):
+            continue  # nobody was recorded with it
+        cells = "".join(
+            f'<td style="--share:{count / total:.3f}" title="{escape(truth)} taken for '
+            f'{escape(guess)}: {count:g} of {total:g}">{count / total:.0%}</td>'
+            for guess, count in zip(classes, row, strict=True)
+        )
+        rows.append(f'<tr><th scope="row">{escape(truth)}</th>{cells}</tr>')
+    told = f"{title}: what each emotion (row) was taken for (column)"
+    return (
+        f'<figure class="confusion scroll" tabindex="0" role="region" aria-label="{escape(told)}">'
+        f"<table><caption>{escape(told)}</caption><thead><tr><td></td>{heads}</tr></thead>"
+        f"<tbody>{''.join(rows)}</tbody></table></figure>"
+    )
