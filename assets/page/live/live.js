@@ -5,13 +5,11 @@ const PATIENCE_MS = 8000; // without an answer, before the connection counts as 
 const HIDDEN_MS = 30000; // the page may be out of sight so long
 const SPOKEN_MS = 5000; // a screen reader is told a new emotion not more often
 
-const find = (selector) => element.querySelector(selector);
+const room = element.closest("#live"); // this component, the answer and the path
+const find = (selector) => room.querySelector(selector);
 const toggle = find(".live-toggle");
-const slider = find("input");
+const slider = find(".live-window input");
 const level = find(".live-level i");
-const bars = find(".live-bars");
-const headline = find(".headline");
-const trail = document.querySelector("#trail .canvas");
 const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const percent = (share) => `${(100 * share).toFixed(1)}%`;
 const minutes = (seconds) =>
@@ -21,7 +19,7 @@ const windowSeconds = () => Number(slider.value);
 // --- what is shown -------------------------------------------------------------------------
 
 const setState = (state) => {
-  element.dataset.state = state; // idle, starting, listening, stopping
+  room.dataset.state = state; // idle, starting, listening, stopping
   toggle.textContent = state === "listening" || state === "stopping" ? "Stop" : "Start listening";
   toggle.disabled = state === "starting" || state === "stopping";
 };
@@ -32,14 +30,17 @@ const complain = (text) => {
   box.classList.toggle("problem", Boolean(text));
 };
 const setHeadline = (text, share) => {
-  headline.firstElementChild.textContent = text;
-  headline.lastElementChild.textContent = share;
+  find(".headline strong").textContent = text;
+  find(".headline span").textContent = share;
 };
 const capital = (name) => name[0].toUpperCase() + name.slice(1);
 
 // One line for each class of the bundle, made once: afterwards only numbers and widths change.
+let drawn = "";
 const makeBars = (names) => {
-  bars.replaceChildren(...names.map((name) => {
+  if (names.join() === drawn) return;
+  drawn = names.join();
+  find(".live-bars").replaceChildren(...names.map((name) => {
     const line = document.createElement("li");
     line.dataset.emotion = name;
     line.innerHTML = '<span></span><i aria-hidden="true"><b></b></i><strong></strong>';
@@ -59,18 +60,16 @@ const speak = (emotion) => {
 
 const showUpdate = (update) => {
   const { emotions, attributes, emotion } = update;
-  element.classList.toggle("live-quiet", !emotion);
+  room.classList.toggle("live-quiet", !emotion);
+  if (emotions) makeBars(Object.keys(emotions));
   setHeadline(emotion ? capital(emotion) : "Nobody speaks", emotion ? percent(emotions[emotion]) : "");
-  if (emotions && bars.childElementCount !== Object.keys(emotions).length) {
-    makeBars(Object.keys(emotions));
-  }
-  for (const line of bars.children) {
+  for (const line of find(".live-bars").children) {
     const share = emotions?.[line.dataset.emotion] ?? 0;
     line.querySelector("b").style.transform = `scaleX(${share})`;
     line.lastElementChild.textContent = emotion ? percent(share) : "–";
     line.classList.toggle("most", line.dataset.emotion === emotion);
   }
-  for (const scale of element.querySelectorAll("[data-attribute]")) {
+  for (const scale of room.querySelectorAll("[data-attribute]")) {
     const value = attributes?.[scale.dataset.attribute];
     scale.querySelector("strong").textContent = value?.toFixed(2) ?? "–";
     if (value) scale.querySelector("i").style.left = percent((value - 1) / 6);
@@ -91,9 +90,10 @@ let session = null;
 
 const showHeard = (reply) => {
   const { sent, rate } = session;
+  const ends = reply.ended ? "" : ` Ends by itself at ${minutes(props.limit_s)}.`;
   const lost = reply.lost_s >= 0.05 ? `, ${reply.lost_s.toFixed(1)} s lost` : "";
   find(".live-heard").textContent = `Heard ${reply.received_s.toFixed(1)} s of `
-    + `${(sent / rate).toFixed(1)} s${lost}. Ends at ${minutes(props.limit_s)}.`;
+    + `${(sent / rate).toFixed(1)} s${lost}.${ends}`;
 };
 
 const showReply = (reply) => {
@@ -103,10 +103,10 @@ const showReply = (reply) => {
     session.after = newest.number;
     session.updates += reply.updates.length;
     showUpdate(newest);
-    trail?.dispatchEvent(new CustomEvent("ser:figure", { bubbles: true, detail: reply.figure }));
+    find("#trail .canvas")?.dispatchEvent(new CustomEvent("ser:figure", { bubbles: true, detail: reply.figure }));
   }
   // for whoever measures: plain numbers, no sound
-  Object.assign(element.dataset, {
+  Object.assign(room.dataset, {
     updates: session.updates, sent: session.sent / session.rate, received: reply.received_s ?? 0,
   });
 };
@@ -227,6 +227,7 @@ const start = async () => {
   setState("listening");
   tell(microphone.kept ? "Listening. This browser changes the sound (automatic gain or noise "
     + "suppression), so voices may sound other than they are." : "Listening.");
+  room.classList.add("live-quiet");
   setHeadline("Listening …", "");
   const ended = await deliver();
   if (ended) session.ended = ended;
@@ -257,5 +258,5 @@ const finish = async () => {
 };
 
 toggle.addEventListener("click", () => (session ? stop(null) : start()));
-slider.addEventListener("input", () => { find("output").textContent = slider.value; });
+slider.addEventListener("input", () => { find(".live-window output").textContent = slider.value; });
 setState("idle");

@@ -58,11 +58,16 @@ const openMicrophone = async (worklet, heard, lost) => {
       stream.getTracks().forEach((one) => one.stop());
       context.close();
     };
-    const stop = async () => {
+    const rest = async () => {
       node.port.postMessage("rest");
       // a device that was pulled out may have stopped the audio thread with it
       await Promise.race([finished, new Promise((resolve) => { setTimeout(resolve, 500); })]);
       close();
+    };
+    let stopping = null;
+    const stop = () => {
+      stopping ??= rest();
+      return stopping;
     };
     const settings = track.getSettings();
     const kept = Object.keys(UNTOUCHED).some((name) => settings[name]);

@@ -72,9 +72,9 @@ class Stream:
         if first > self._taken:
             self.lost_s += (first - self._taken) / rate_hz
         new = samples[max(0, self._taken - first) :]
-        self._taken = max(self._taken, first + len(samples))
         if len(new):
             self._live.receive(new, rate_hz)
+        self._taken = max(self._taken, first + len(samples))
         if time.monotonic() > self._ends:
             self._live.close()
 

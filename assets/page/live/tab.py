@@ -7,12 +7,11 @@ import gradio as gr
 from anyio import to_thread
 from gradio.context import Context
 
-from assets.page.live.streams import GONE, IDLE_S, Message, Stream, Streams
+from assets.page.live.streams import GONE, Message, Stream, Streams
 from assets.page.looks import asset, figure
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
 from assets.page.telling import sentence
-from ser.errors import SerError
 from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS
 from ser.live import MAX_LIVE_S
 
@@ -41,19 +40,21 @@ class LiveTab:
                 await to_thread.run_sync(stream.wait, LAST_ANSWER_S)
             return self._told(message, end=True)
 
-        self.stage = gr.HTML(
-            html_template=asset("live/live.html").replace("SCALES", _scales()),
-            js_on_load=asset("live/microphone.js") + asset("live/live.js"),
-            server_functions=[hear, end],
-            worklet=asset("live/worklet.js"),
-            colours=EMOTION_COLOURS,
-            limit_s=MAX_LIVE_S,
-            elem_id="live",
-            apply_default_css=False,
-        )
-        with gr.Column(elem_classes="card", elem_id="live-path"):
-            gr.HTML(asset("live/path.html"))
-            figure("trail", "The path in the cube")
+        with gr.Row(elem_id="live"):
+            with gr.Column(elem_classes="card live-control-card", min_width=280):
+                self.stage = gr.HTML(
+                    html_template=asset("live/control.html"),
+                    js_on_load=asset("live/microphone.js") + asset("live/live.js"),
+                    server_functions=[hear, end],
+                    worklet=asset("live/worklet.js"),
+                    colours=EMOTION_COLOURS,
+                    limit_s=MAX_LIVE_S,
+                )
+            with gr.Column(elem_classes="card live-answer-card", min_width=280):
+                gr.HTML(asset("live/answer.html").replace("SCALES", _scales()))
+            with gr.Column(elem_classes="card live-path-card", min_width=280):
+                gr.HTML(asset("live/path.html"))
+                figure("trail", "The path in the cube")
         self.stage.begin(
             self.begin, chosen, self.stage, queue=False, show_progress="hidden", **PRIVATE
         )

@@ -1,0 +1,234 @@
+"""The tab "Live": a fake microphone speaks, the page answers while it does."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+from assets.page.live import streams
+from ser.audio import SAMPLE_RATE_HZ
+from tests.browser.conftest import Visit, visiting
+from tests.fake_recognizer import CLASSES
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+OTHER_RATE = """{
+  const Context = window.AudioContext;
+  window.AudioContext = class extends Context {
+    constructor(options = {}) {
+      if (options.sampleRate) throw new DOMException("only my own rate", "NotSupportedError");
+      super({ sampleRate: 44100 });
+    }
+  };
+}"""
+
+
+def refusing(name: str) -> str:
+    return (
+        "navigator.mediaDevices.getUserMedia = async () => "
+        f"{{ throw new DOMException('no', '{name}'); }};"
+    )
+
+
+def eventually(holds: Callable[[], bool], what: str, patience_s: float = 60) -> None:
+    end = time.monotonic() + patience_s
+    while not holds():
+        assert time.monotonic() < end, what
+        time.sleep(0.1)
+
+
+def listeners() -> int:
+    return sum(thread.name == "live" for thread in threading.enumerate())
+
+
+def open_live(visit: Visit, theme: str = "light") -> Visit:
+    visit.open(theme).page.get_by_role("tab", name="Live").click()
+    visit.page.wait_for_selector("#live .live-toggle")
+    return visit
+
+
+def number(visit: Visit, name: str) -> float:
+    return float(visit.page.get_attribute("#live", f"data-{name}") or 0)
+
+
+def start(visit: Visit, updates: int = 3) -> None:
+    visit.page.get_by_role("button", name="Start listening").click()
+    eventually(lambda: number(visit, "updates") >= updates, "no answers while somebody speaks")
+
+
+def stop(visit: Visit) -> None:
+    visit.page.locator("#live").get_by_role("button", name="Stop").click()
+    visit.page.wait_for_selector(".live-told >> text=Listening has ended.")
+
+
+@pytest.fixture(autouse=True)
+def nobody_left() -> Iterator[None]:
+    yield
+    eventually(lambda: listeners() == 0, "somebody is listened to after the page was closed")
+
+
+def test_answers_follow_the_voice_and_no_sound_is_lost(visit: Visit) -> None:
+    open_live(visit)
+    assert not visit.page.locator("#live .headline").is_visible(), "an answer before any sound"
+    start(visit, updates=6)
+    lines = visit.page.locator(".live-bars li").all_inner_texts()
+    assert [line.split("\n")[0].lower() for line in lines] == list(CLASSES)
+    before = visit.page.inner_text(".live-bars")
+    eventually(lambda: visit.page.inner_text(".live-bars") != before, "the bars stand still")
+    visit.page.wait_for_selector("#trail .main-svg")
+    label = visit.page.get_attribute("#trail [role=img]", "aria-label") or ""
+    assert label.startswith("A path in a cube, at the moment at arousal ")
+    stop(visit)
+    sent, received = number(visit, "sent"), number(visit, "received")
+    assert sent > 3
+    assert received == pytest.approx(sent, abs=1e-6), "sound was lost on the way"
+    assert f"Heard {received:.1f} s of {sent:.1f} s." in visit.page.inner_text(".live-heard")
+    window = visit.server.recognizer.paths[-1]
+    assert window.startswith("Waveform"), "no file is written"
+    assert visit.server.kept_files() == []
+
+
+def test_recordings_that_are_analysed_meanwhile_do_not_hold_up_the_sound(
+    visit: Visit, chromium: "Browser"
+) -> None:
+    open_live(visit)
+    with visiting(visit.server, chromium) as other:
+        other.open()
+        start(visit)
+        visit.server.recognizer.wait_s = 3.0  # of an analysis, and of an answer
+        try:
+            other.try_example()
+            before = number(visit, "received")
+            time.sleep(2.0)
+            assert number(visit, "received") > before + 1.0, "sound waits in the models' line"
+        finally:
+            visit.server.recognizer.wait_s = 0.0
+        other.wait_for_result()
+        stop(visit)
+
+
+def test_browsers_that_keep_their_own_rate(visit: Visit) -> None:
+    visit.page.add_init_script(OTHER_RATE)
+    start(open_live(visit))
+    stop(visit)
+    assert number(visit, "received") == pytest.approx(number(visit, "sent"), abs=1e-6)
+    assert 44_100 * number(visit, "sent") % 1 == pytest.approx(0, abs=1e-3)
+
+
+def test_the_microphone_is_asked_for_untouched(visit: Visit) -> None:
+    visit.page.add_init_script(
+        """{
+          const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+          navigator.mediaDevices.getUserMedia = (wanted) => {
+            window.wanted = wanted.audio;
+            return ask(wanted);
+          };
+        }"""
+    )
+    start(open_live(visit))
+    wanted = visit.page.evaluate("window.wanted")
+    for change in ("echoCancellation", "autoGainControl", "noiseSuppression"):
+        assert wanted[change] is False
+    stop(visit)
+
+
+def test_a_closed_page_is_no_longer_listened_to(visit: Visit) -> None:
+    start(open_live(visit))
+    assert listeners() == 1
+    visit.page.close()
+    eventually(lambda: listeners() == 0, "the thread goes on for nobody", patience_s=6)
+
+
+def test_a_page_out_of_sight_stops_by_itself(visit: Visit) -> None:
+    visit.page.clock.install()
+    start(open_live(visit))
+    visit.page.get_by_role("tab", name="One recording").click()
+    visit.page.clock.fast_forward(40_000)
+    eventually(lambda: listeners() == 0, "it listens on behind another tab")
+    visit.page.get_by_role("tab", name="Live").click()
+    assert "out of sight" in visit.page.inner_text(".live-problem")
+    start(visit, updates=1)
+    assert visit.page.inner_text(".live-problem") == ""
+    stop(visit)
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"),
+    [
+        (refusing("NotAllowedError"), "Allow it beside the address"),
+        (refusing("NotFoundError"), "No microphone was found. Connect one"),
+        (refusing("NotReadableError"), "used by another program"),
+        ("Object.defineProperty(window, 'isSecureContext', { value: false });", "https"),
+    ],
+)
+def test_without_a_microphone_it_says_what_to_do(visit: Visit, fault: str, told: str) -> None:
+    visit.page.add_init_script(fault)
+    open_live(visit).page.get_by_role("button", name="Start listening").click()
+    problem = visit.page.locator("#live .live-problem.problem")
+    assert told in problem.inner_text()
+    assert visit.page.get_by_role("button", name="Start listening").is_enabled()
+    assert listeners() == 0
+
+
+def test_the_third_voice_is_told_that_two_are_heard(visit: Visit, chromium: "Browser") -> None:
+    with (
+        visiting(visit.server, chromium) as second,
+        visiting(visit.server, chromium) as third,
+    ):
+        start(open_live(visit))
+        start(open_live(second))
+        open_live(third).page.get_by_role("button", name="Start listening").click()
+        assert third.page.locator("#live .live-problem.problem").inner_text() == streams.FULL
+        stop(second)
+        start(third)
+        assert third.page.inner_text(".live-problem") == ""
+
+
+def test_the_server_ends_it_when_the_time_is_up(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "MAX_LIVE_S", 3.0 - streams.GRACE_S)
+    open_live(visit).page.get_by_role("button", name="Start listening").click()
+    problem = visit.page.locator("#live .live-problem.problem")
+    assert problem.inner_text() == streams.TIME_IS_UP
+    assert visit.page.get_by_role("button", name="Start listening").is_enabled()
+    assert number(visit, "updates") > 0, "what was answered stays"
+
+
+def test_the_window_can_be_changed_while_it_listens(visit: Visit) -> None:
+    open_live(visit)
+    slider = visit.page.get_by_role("slider", name="Seconds that count")
+    slider.fill("8")
+    start(visit)
+    slider.focus()
+    visit.page.keyboard.press("Home")
+    assert visit.page.inner_text(".live-window output") == "2"
+    heard: list[float] = []
+    answer = visit.server.recognizer.predict
+
+    def noted(audio: object, transcript: str | None = None) -> object:
+        heard.append(len(audio.samples) / SAMPLE_RATE_HZ)  # type: ignore[attr-defined]
+        return answer(audio, transcript)
+
+    visit.server.recognizer.predict = noted
+    try:
+        eventually(lambda: heard[-1:] == [2.0], "the window keeps its length")
+    finally:
+        del visit.server.recognizer.predict
+    stop(visit)
+
+
+@pytest.mark.parametrize("visit", [360], indirect=True)
+def test_it_fits_a_phone_and_nothing_jumps_between_answers(visit: Visit) -> None:
+    start(open_live(visit, "dark"))
+    assert visit.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
+    visit.page.wait_for_selector("#trail .main-svg")
+    time.sleep(1)
+    places = "[...document.querySelectorAll('#live h2, #live li')].map((e) => e.offsetTop)"
+    before, answers = visit.page.evaluate(places), number(visit, "updates")
+    eventually(lambda: number(visit, "updates") > answers + 2, "no further answers")
+    assert visit.page.evaluate(places) == before
+    stop(visit)
