@@ -32,6 +32,7 @@ log = logging.getLogger("app")  # also when this file is the program
 def build_app(models: "Models") -> gr.Blocks:
     """The page; start it with `app.launch(**launch_options())`."""
     from assets.page.api import Api
+    from assets.page.batch.tab import BatchTab
     from assets.page.listen.tab import Listen
     from assets.page.live.tab import LiveTab
     from assets.page.model.tab import ModelTab, notice_html
@@ -49,6 +50,8 @@ def build_app(models: "Models") -> gr.Blocks:
                 listen = Listen(models, chosen)
             with gr.Tab("Live", id="live-tab"):
                 LiveTab(models, chosen)
+            with gr.Tab("Many files", id="batch-tab"):
+                BatchTab(models, chosen)
             with gr.Tab("Model", id="model-tab") as model_tab:
                 model = ModelTab(models, chosen, notice)
         model_tab.select(model.refresh, chosen, model.facts, show_progress="hidden", **PRIVATE)

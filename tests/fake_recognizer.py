@@ -6,7 +6,7 @@ It keeps the tests of the page fast and independent of any model.
 import hashlib
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from ser.audio import Waveform, load_audio
-from ser.errors import NoSpeechError
+from ser.errors import Cancelled, NoSpeechError, SerError
 from ser.labels import ATTRIBUTES, EMOTIONS, ENCODERS
 from ser.prediction import Alternative, EncoderAttention, Prediction, WindowPrediction
 from ser.progress import Watch
@@ -81,6 +81,18 @@ class FakeRecognizer:
     ) -> Prediction:
         """The prediction alone."""
         return self.analyse(audio, transcript, **options).prediction
+
+    def predict_many(
+        self, audios: Sequence[str | os.PathLike[str] | Waveform], **options: Any
+    ) -> Iterator[Prediction | SerError]:
+        """One after the other; what cannot be used gives its error."""
+        for audio in audios:
+            try:
+                yield self.predict(audio, **options)
+            except Cancelled:
+                raise
+            except SerError as error:
+                yield error
 
     def revise(
         self,

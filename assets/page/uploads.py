@@ -26,11 +26,16 @@ def keep_apart() -> None:
     route_utils.GradioUploadFile = OwnFolder  # type: ignore[misc]
 
 
+def is_upload(path: str) -> bool:
+    """Whether a path that a browser names lies in the upload folder."""
+    return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
+
+
 def discard(path: str | None) -> None:
     """Delete an upload and its folder; files outside the upload folder are never touched."""
     root = Path(get_upload_folder()).resolve()
-    upload = Path(path or "").resolve()
-    if path and upload.is_relative_to(root):
+    if path and is_upload(path):
+        upload = Path(path).resolve()
         upload.unlink(missing_ok=True)
         if upload.parent != root:
             with contextlib.suppress(OSError):  # it is not empty: something else is in there
