@@ -43,22 +43,19 @@ Columns = Mapping[str, Mapping[str, Any]]
 
 
 def _tables(path: Path, columns: Columns) -> Iterator[str]:
-    """A table of the columns' own measures, then those of what they hold."""
-    rows = list(
-        dict.fromkeys(key for part in columns.values() for key in part if _is_row(key, part))
-    )
-    if rows:
-        yield _table(path, columns, rows)
+    """Tables of all that the columns hold, and then one of their own measures."""
     if len(columns) > 1:
+        yield from _table(path, columns)
         for name in dict.fromkeys(key for part in columns.values() for key in _groups(part)):
-            yield from _tables(
-                (*path, name), {c: _groups(p).get(name, {}) for c, p in columns.items()}
-            )
+            inside = {column: _groups(part).get(name, {}) for column, part in columns.items()}
+            yield from _tables((*path, name), inside)
         return
     ((_, alone),) = columns.items()
-    for alike in _alike(_groups(alone)):
+    groups = _groups(alone)
+    for alike in _alike(groups):
         names = tuple(alike) if len(alike) == 1 else ()
         yield from _tables((*path, *names), alike)
+    yield from _table((*path, "other figures") if path and groups else path, columns)
 
 
 def _groups(part: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -90,26 +87,30 @@ def _is_row(key: str, part: Mapping[str, Any]) -> bool:
     return isinstance(value, int | float | str) and _INTERVAL not in key
 
 
-def _table(path: Path, columns: Columns, rows: Sequence[str]) -> str:
-    title = escape(", ".join(map(label, path)) or "All of it")
-    heads = "".join(f'<th scope="col">{escape(label(name) or "value")}</th>' for name in columns)
+def _table(path: Path, columns: Columns) -> Iterator[str]:
+    """One table, or none where the columns have no measures of their own."""
+    keys = (key for part in columns.values() for key in part if _is_row(key, part))
+    if not (rows := list(dict.fromkeys(keys))):
+        return
+    title = escape(", ".join(map(label, path)) or "Other figures")
+    heads = "".join(f'<th scope="col">{escape(label(name))}</th>' for name in columns)
+    head = f"<thead><tr><td></td>{heads}</tr></thead>" if len(columns) > 1 else ""
     body = "".join(
         f'<tr><th scope="row">{escape(label(row))}</th>'
         + "".join(f"<td>{_value(row, part)}</td>" for part in columns.values())
         + "</tr>"
         for row in rows
     )
-    return (
+    yield (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
-        f"<caption>{title}</caption><thead><tr><td></td>{heads}</tr></thead>"
-        f"<tbody>{body}</tbody></table></div>"
+        f"<caption>{title}</caption>{head}<tbody>{body}</tbody></table></div>"
     )
 
 
 def _value(row: str, part: Mapping[str, Any]) -> str:
     value = part.get(row)
     if value is None:
-        return '<span class="none">none</span>'
+        return '<span class="none">&ndash;</span>'
     told = f"{value:.3f}" if isinstance(value, float) else escape(str(value))
     for key, ends in part.items():
         if key.startswith(row + _INTERVAL) and isinstance(ends, list) and len(ends) == 2:
