@@ -128,7 +128,9 @@ class TestCube:
         first, second = takes_figure([Take("<b>1", prediction), Take("2", other)]).data
         assert (first.x[0], first.y[0], first.z[0]) == (3.5, 4.5, 4.0)
         assert (second.x[0], second.y[0], second.z[0]) == (2, 1, 3)
-        assert first.text == ("<b>&lt;b&gt;1</b>",)
+        names = takes_figure([Take("<b>1", prediction), Take("2", other)]).layout.scene.annotations
+        assert [name.text for name in names] == ["<b>&lt;b&gt;1</b>", "<b>2</b>"]
+        assert (names[1].x, names[1].y, names[1].z) == (2, 1, 3)
         assert first.marker.symbol != second.marker.symbol, "not told by colour alone"
 
     def test_a_region_is_the_surface_one_deviation_away(

@@ -107,7 +107,7 @@ save.addEventListener("click", async () => {
 });
 
 // Regions of the emotions come with the figure and are drawn when somebody asks for them.
-const isShown = (trace) => trace.meta !== "region" || Boolean(window.serRegions);
+const isShown = ({ meta, name }) => ![meta, name].includes("region") || Boolean(window.serRegions);
 
 // Another component of the page may give the figure itself, as live answers do.
 let given = null;
@@ -134,6 +134,7 @@ const draw = async () => {
   const { data: traces, layout } = structuredClone(figure);
   const data = traces.filter(isShown);
   if (canvas.clientWidth < NARROW_PX) Object.assign(layout, layout.meta.narrow);
+  if (layout.scene?.annotations) layout.scene.annotations = layout.scene.annotations.filter(isShown);
   canvas.setAttribute("aria-label", layout.meta.description);
   canvas.style.height = `${layout.height}px`;
   layout.template = template();

@@ -1,6 +1,7 @@
 """Valence, arousal and dominance as a point in a cube."""
 
 from collections.abc import Sequence
+from html import escape
 
 import plotly.graph_objects as go
 
@@ -12,11 +13,11 @@ from ser.labels import (
     EMOTION_COLOURS,
 )
 from ser.plots.common import AXES, QUIET, described
-from ser.plots.region_shapes import solid_regions
+from ser.plots.region_shapes import label, region_names, solid_regions
 from ser.prediction import Prediction
 from ser.regions import Region
 
-CAMERA_EYE = {"x": 1.45, "y": -1.75, "z": 0.75}
+CAMERA_EYE = {"x": 1.45, "y": -1.75, "z": 0.75}  # `RIGHT` of the regions' names follows it
 
 
 def attribute_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Figure:
@@ -24,8 +25,10 @@ def attribute_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> 
     point = tuple(prediction.attributes[name] for name in AXES)
     marks = [_drop_lines(point), _shadows(point), _point(prediction)]
     figure = go.Figure([*solid_regions(regions), *marks])
-    figure.update_layout(cube_layout())
-    narrow = cube_layout(narrow=True)
+    near_top = point[1] > ATTRIBUTE_MIDDLE and point[2] > ATTRIBUTE_MIDDLE
+    name = point_label(prediction.emotion.capitalize(), point, -1 if near_top else 1)
+    figure.update_layout(cube_layout(labels=[name], regions=regions))
+    narrow = cube_layout(narrow=True, labels=[name], regions=regions)
     spoken = ", ".join(
         f"{name} {prediction.attributes[name]:.2f} ({low} 1 to {high} 7)"
         for name, (low, high) in ATTRIBUTE_ENDS.items()
@@ -33,17 +36,27 @@ def attribute_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> 
     return described(figure, f"A point in a cube: {spoken}.", narrow)
 
 
-def cube_layout(narrow: bool = False) -> dict:
+def cube_layout(
+    narrow: bool = False, labels: Sequence[dict] = (), regions: Sequence[Region] = ()
+) -> dict:
     """The layout of every figure in the cube: on a phone only height and scene differ."""
+    annotations = [*region_names(regions, narrow), *labels]
     if narrow:
-        return {"height": 320, "scene": _scene(distance=1.4, narrow=True)}
+        scene = _scene(distance=1.2, narrow=True)
+        return {"height": 300, "scene": {**scene, "annotations": annotations}}
     return {
         "height": 450,
         "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
         "showlegend": False,
         "uirevision": "attributes",  # one value for ever: the viewer's camera stays
-        "scene": _scene(distance=1.0),
+        "scene": {**_scene(distance=0.94), "annotations": annotations},
     }
+
+
+def point_label(text: str, point: Sequence[float], above: int) -> dict:
+    """A bold name above (1) or below (-1) a point."""
+    bold = f"<b>{escape(text, quote=False)}</b>"
+    return {**label(bold, point), "yshift": 18 * above, "font": {"size": 14}}
 
 
 def _scene(distance: float, narrow: bool = False) -> dict:
@@ -100,14 +113,11 @@ def _point(prediction: Prediction) -> go.Scatter3d:
     valence, arousal, dominance = (
         prediction.attributes[name] for name in ("valence", "arousal", "dominance")
     )
-    near_top = arousal > ATTRIBUTE_MIDDLE and dominance > ATTRIBUTE_MIDDLE
     return go.Scatter3d(
         x=[valence],
         y=[arousal],
         z=[dominance],
-        mode="markers+text",
-        text=[f"<b>{prediction.emotion.capitalize()}</b>"],
-        textposition="bottom center" if near_top else "top center",
+        mode="markers",
         marker={"size": 9, "color": EMOTION_COLOURS[prediction.emotion]},
         hovertemplate=("Valence %{x:.2f}<br>Arousal %{y:.2f}<br>Dominance %{z:.2f}<extra></extra>"),
     )

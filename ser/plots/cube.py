@@ -12,7 +12,7 @@ import numpy as np
 import plotly.graph_objects as go
 
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, EMOTION_COLOURS
-from ser.plots.attributes import cube_layout
+from ser.plots.attributes import cube_layout, point_label
 from ser.plots.common import AXES, QUIET, described
 from ser.plots.region_shapes import flat_region, solid_regions
 from ser.prediction import Prediction, WindowPrediction
@@ -55,18 +55,18 @@ def path_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Fi
         ),
     )
     ends = points[[0, -1]] if len(points) > 1 else points
-    names = ["<b>Start</b>", "<b>End</b>"][: len(ends)]
-    marks = go.Scatter3d(
-        **_xyz(ends), mode="text", text=names, textposition="top center", hoverinfo="skip"
-    )
-    figure = _cube([*solid_regions(regions), path, marks])
+    labels = [
+        point_label(name, end, above)
+        for name, end, above in zip(("Start", "End"), ends.tolist(), (1, -1), strict=False)
+    ]
     travelled = "; ".join(
         f"{axis} from {points[0, i]:.2f} to {points[-1, i]:.2f}" for i, axis in enumerate(AXES)
     )
-    return described(
-        figure,
+    return _cube(
+        [*solid_regions(regions), path],
+        labels,
+        regions,
         f"A path of {len(points)} points in a cube, coloured by time: {travelled}.",
-        _narrow(),
     )
 
 
@@ -75,21 +75,26 @@ def takes_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) -> go.Fi
     marks = [
         go.Scatter3d(
             **_xyz(_points([take.prediction])),
-            mode="markers+text",
+            mode="markers",
             name=escape(take.name, quote=False),
-            text=[f"<b>{escape(take.name, quote=False)}</b>"],
-            textposition="top center",
             marker={
                 "size": 8,
                 "symbol": SYMBOLS[index % len(SYMBOLS)],
                 "color": EMOTION_COLOURS[take.prediction.emotion],
             },
-            hovertemplate=f"{take.prediction.emotion.capitalize()}<br>{POINT_HOVER}",
+            hovertemplate=(
+                f"{escape(take.name, quote=False)}: {take.prediction.emotion}<br>{POINT_HOVER}"
+            ),
         )
         for index, take in enumerate(takes)
     ]
-    return described(
-        _cube([*solid_regions(regions), *marks]), f"Takes in a cube: {_in_words(takes)}.", _narrow()
+    points = _points([take.prediction for take in takes]).tolist()
+    labels = [  # above and below in turn, because answers may lie close together
+        point_label(take.name, point, -1 if index % 2 else 1)
+        for index, (take, point) in enumerate(zip(takes, points, strict=True))
+    ]
+    return _cube(
+        [*solid_regions(regions), *marks], labels, regions, f"Takes in a cube: {_in_words(takes)}."
     )
 
 
@@ -126,12 +131,14 @@ def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) ->
     return described(figure, f"Three sides of the cube: {_in_words(takes)}.", narrow)
 
 
-def _cube(traces: Sequence[go.Scatter3d | go.Mesh3d]) -> go.Figure:
-    return go.Figure(list(traces)).update_layout(cube_layout())
-
-
-def _narrow() -> dict:
-    return cube_layout(narrow=True)
+def _cube(
+    traces: Sequence[go.Scatter3d | go.Mesh3d],
+    labels: Sequence[dict],
+    regions: Sequence[Region],
+    description: str,
+) -> go.Figure:
+    figure = go.Figure(list(traces)).update_layout(cube_layout(labels=labels, regions=regions))
+    return described(figure, description, cube_layout(True, labels, regions))
 
 
 def _points(answers: Sequence[Prediction | WindowPrediction]) -> np.ndarray:

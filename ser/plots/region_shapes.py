@@ -14,27 +14,62 @@ from ser.regions import Region
 
 META = "region"
 ELLIPSE_POINTS = 40
+NAME_STEP = 0.6  # between two names, in units of the scales
+
+# Directions on the screen, as the first camera (`CAMERA_EYE`) sees the axes.
+RIGHT = np.array([0.770, 0.638, 0.0])
+UP = np.array([-0.200, 0.241, 0.950])
 
 
 def solid_regions(regions: Sequence[Region]) -> list[go.Mesh3d | go.Scatter3d]:
-    """Transparent ellipsoids, one standard deviation wide, each with its name inside."""
+    """Transparent ellipsoids, one standard deviation wide, and their middles."""
     if not regions:
         return []
     order = [ATTRIBUTES.index(axis) for axis in AXES]
-    centres = np.array([region.mean for region in regions])[:, order].round(4)
-    names = go.Scatter3d(
-        **dict(zip("xyz", centres.T.tolist(), strict=True)),
-        mode="text",
-        text=[region.emotion.capitalize() for region in regions],
-        textfont={"size": 11},
-        customdata=[region.count for region in regions],
+    middles = go.Scatter3d(
+        **dict(zip("xyz", _centres(regions).T.tolist(), strict=True)),
+        mode="markers",
+        marker={"size": 3, "color": [EMOTION_COLOURS[region.emotion] for region in regions]},
+        customdata=[[region.emotion.capitalize(), region.count] for region in regions],
         hovertemplate=(
-            "%{text}: mean of %{customdata} recordings<br>Valence %{x:.2f}<br>"
+            "%{customdata[0]}: mean of %{customdata[1]} recordings<br>Valence %{x:.2f}<br>"
             "Arousal %{y:.2f}<br>Dominance %{z:.2f}<extra></extra>"
         ),
         meta=META,
     )
-    return [*(_ellipsoid(region, order) for region in regions), names]
+    return [*(_ellipsoid(region, order) for region in regions), middles]
+
+
+def region_names(regions: Sequence[Region], narrow: bool) -> list[dict]:
+    """The names as annotations of the scene, each with a line to the middle of its region.
+
+    Emotions lie too close to each other for names inside. `narrow` is the layout for a phone.
+    """
+    if not regions:
+        return []
+    away, unit = (62, 22) if narrow else (105, 38)  # in pixels
+    centres = _centres(regions)
+    return [
+        {
+            **label(region.emotion.capitalize(), centre.tolist()),
+            "name": META,
+            "ax": side * away,
+            "ay": -unit * up,
+            "xanchor": "right" if side < 0 else "left",
+            "font": {"size": 11 if narrow else 13},
+            "showarrow": True,
+            "arrowhead": 0,
+            "arrowwidth": 1.5,
+            "arrowcolor": EMOTION_COLOURS[region.emotion],
+        }
+        for region, centre, (side, up) in zip(regions, centres, _sides(centres), strict=True)
+    ]
+
+
+def label(text: str, point: Sequence[float]) -> dict:
+    """An annotation at a point (in the order of AXES): sharp, and never cut by the cube."""
+    x, y, z = point
+    return {"text": text, "x": x, "y": y, "z": z, "showarrow": False}
 
 
 def flat_region(region: Region, across: str, up: str, place: dict) -> go.Scatter:
@@ -63,6 +98,12 @@ def flat_region(region: Region, across: str, up: str, place: dict) -> go.Scatter
     )
 
 
+def _centres(regions: Sequence[Region]) -> np.ndarray:
+    """[N, 3] in the order of AXES."""
+    order = [ATTRIBUTES.index(axis) for axis in AXES]
+    return np.array([region.mean for region in regions])[:, order].round(4)
+
+
 def _ellipsoid(region: Region, order: Sequence[int]) -> go.Mesh3d:
     centre, half_axes = region.ellipsoid()
     surface = (centre + _sphere() @ half_axes)[:, order]
@@ -78,6 +119,23 @@ def _ellipsoid(region: Region, order: Sequence[int]) -> go.Mesh3d:
         hoverinfo="skip",
         meta=META,
     )
+
+
+def _sides(centres: np.ndarray) -> list[tuple[int, float]]:
+    """For each centre [3] its side, -1 left or 1 right, and how far up its name stands from it.
+
+    The names stand in two columns, evenly spaced; distances are in units of the scales.
+    """
+    seen = centres - centres.mean(axis=0)
+    across, height = seen @ RIGHT, seen @ UP
+    ranked = np.argsort(across)
+    half = len(centres) // 2
+    sides = [(0, 0.0)] * len(centres)
+    for side, members in ((-1, ranked[:half]), (1, ranked[half:])):
+        for rank, member in enumerate(members[np.argsort(height[members])]):
+            target = NAME_STEP * (rank - (len(members) - 1) / 2)
+            sides[member] = (side, float(target - height[member]))
+    return sides
 
 
 def _sphere() -> np.ndarray:

@@ -84,7 +84,7 @@ class Takes:
         if take is None or take.before is None:
             return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
         told = self._told(kept.comparing(take.before, take.number))
-        return {**told, self.fold: gr.Accordion(label=_label(kept), open=True, visible=True)}
+        return {**told, self.fold: gr.update(label=_label(kept), open=True, visible=True)}
 
     def _told(self, kept: Kept) -> Updates:
         """Updates of everything that speaks of the takes."""
@@ -93,19 +93,19 @@ class Takes:
         return {
             self.kept: kept,
             self.number: kept.current,
-            self.fold: gr.Accordion(label=_label(kept), visible=bool(kept.all)),
+            self.fold: gr.update(label=_label(kept), visible=bool(kept.all)),
             self.problem: "",
             self.list: comparison.listed(kept),
             self.table: comparison.side_by_side(kept.compared),
             self.overlay: self._overlay(kept),
-            self.offer: gr.Button(visible=corrects),
+            self.offer: gr.update(visible=corrects),
         }
 
     def _overlay(self, kept: Kept) -> dict[str, Any] | None:
         compared = kept.compared
         if len(compared) < 2:
             return None
-        points = [plots.Take(take.title, take.shown.prediction) for take in compared]
+        points = [plots.Take(str(take.number), take.shown.prediction) for take in compared]
         regions = regions_of(self.models, compared[0].shown.model)
         return plots.takes_figure(points, regions).to_plotly_json()
 
