@@ -32,9 +32,9 @@ COMMANDS: Final = {
     "table1": Command("training.tables", "table1", "the grid over the weights of the two losses"),
     "table2": Command("training.tables", "table2", "fine-tuning for task 1"),
     "table3": Command("training.tables", "table3", "fine-tuning and ensemble for task 2"),
-    "embedded": Command("training.embedded.recipe", "make_bundle", "make the embedded bundle"),
+    "embedded": Command("training.embedded.making", "make_bundle", "make the embedded bundle"),
     "evaluate-embedded": Command(
-        "training.embedded.recipe", "evaluate_bundle", "measure the embedded bundle again"
+        "training.embedded.making", "evaluate_bundle", "measure the embedded bundle again"
     ),
 }
 FAST_DEV_RUN: Final = ("fit", "finetune")

@@ -7,7 +7,7 @@ from typing import Final
 
 import torch
 from torch import Tensor
-from torch.nn.functional import gelu
+from torch.nn.functional import dropout, gelu
 from transformers import (
     WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
@@ -164,6 +164,7 @@ def encode_real_frames(
     hidden = gelu(encoder.conv1(mels * mel_mask)) * mel_mask
     hidden = gelu(encoder.conv2(hidden)).transpose(1, 2)
     hidden = hidden + encoder.embed_positions.weight[: hidden.shape[1]]
+    hidden = dropout(hidden, encoder.dropout, encoder.training)
     mask = length_mask((lengths + 1) // 2, hidden.shape[1])
     bias = torch.zeros_like(mask, dtype=hidden.dtype)
     bias = bias.masked_fill(~mask, torch.finfo(hidden.dtype).min)[:, None, None]

@@ -18,12 +18,9 @@ class EmbeddedConfig:
     bundle: Path
     seed: int
     copies: int
-    fusion_copies: int
     max_seconds: float
-    join_seconds: float
     batch_size: int
     per_epoch: dict[str, int]
-    peak_rate: float
     epochs: dict[str, int]
 
     @classmethod

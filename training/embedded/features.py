@@ -33,7 +33,7 @@ def build_mels(folder: Path, audio: AudioStore, branch: WhisperBranch) -> MelSto
         position = 0
         with data.open("wb") as file:
             for clip in tqdm(range(len(audio)), desc="log-mel frames", mininterval=10):
-                for copy in range(audio.copies):
+                for copy in range(audio.copies if audio.holds(clip) else 0):
                     frames = branch.log_mel(audio.waveform(clip, copy)).T.half().numpy()
                     file.write(frames.tobytes())
                     spans[clip, copy] = position, position + len(frames)

@@ -15,8 +15,8 @@ import numpy as np
 from training.corpora import Clip, Line
 from training.targets import derived_attributes
 
-NO_WORDS, OWN_WORDS, SAME_EMOTION, NO_VOICE = 0.35, 0.15, 0.22, 0.08
-"""Shares of the kinds of pairs; the rest contradict."""
+NO_WORDS, OWN_WORDS, SAME_EMOTION, NO_VOICE, RATED_WORDS = 0.35, 0.15, 0.2, 0.07, 0.05
+"""Shares of the kinds of pairs; the rest contradict. Rated words have EmoBank's ratings."""
 
 UNMOVED = ("neutral", "calm")
 
@@ -37,44 +37,48 @@ NEUTRAL_WORDS = Weights(emotion=0.0, arousal=0.0, valence=0.0)
 
 @dataclass(frozen=True)
 class Pair:
-    """One example: a voice or none, words or none, and the target."""
+    """One example: whether the voice is heard, words or none, and the target."""
 
-    clip: int | None
-    copy: int
+    voice: bool
     text: str | None
-    classes: dict[str, float]  # emotion -> probability, sums to 1
+    classes: dict[str, float]  # emotion -> probability, sums to 1; empty where nobody chose one
     attributes: tuple[float, float, float]
 
 
 class Pairing:
     """Draws the words for a clip."""
 
-    def __init__(self, clips: Sequence[Clip], lines: Sequence[Line], copies: int) -> None:
-        self.clips, self.copies = clips, copies
+    def __init__(self, clips: Sequence[Clip], lines: Sequence[Line]) -> None:
+        self.clips = clips
         self.texts: dict[str, list[str]] = defaultdict(list)
         for line in lines:
             if len(line.emotions) == 1:
                 self.texts[line.emotions[0]].append(line.text)
+        self.rated = [line for line in lines if line.attributes is not None]
 
     def draw(self, row: int, random: np.random.Generator) -> Pair:
         """The example for clip `row` under one random draw."""
-        clip, copy = self.clips[row], int(random.integers(self.copies))
+        clip = self.clips[row]
         voice = derived_attributes(clip.label, clip.strong)
         alone = {clip.label: 1.0}
         kind = random.random()
         if kind < NO_WORDS:
-            return Pair(row, copy, None, alone, voice)
+            return Pair(True, None, alone, voice)
         if kind < NO_WORDS + OWN_WORDS:
             own = clip.text if clip.language == "en" else None
-            return Pair(row, copy, own or self._line("neutral", random), alone, voice)
+            return Pair(True, own or self._line("neutral", random), alone, voice)
         if kind < NO_WORDS + OWN_WORDS + SAME_EMOTION:
             same = "neutral" if clip.label == "calm" else clip.label
-            return Pair(row, copy, self._line(same, random), alone, voice)
+            return Pair(True, self._line(same, random), alone, voice)
+        if kind > 1 - RATED_WORDS:
+            line = self.rated[int(random.integers(len(self.rated)))]
+            assert line.attributes is not None
+            return Pair(False, line.text, {}, line.attributes)
         other = str(random.choice(sorted(set(self.texts) - {clip.label})))
         text = self._line(other, random)
-        if kind > 1 - NO_VOICE:
-            return Pair(None, 0, text, {other: 1.0}, derived_attributes(other))
-        return Pair(row, copy, text, *contradiction(clip, other))
+        if kind > 1 - RATED_WORDS - NO_VOICE:
+            return Pair(False, text, {other: 1.0}, derived_attributes(other))
+        return Pair(True, text, *contradiction(clip, other))
 
     def _line(self, emotion: str, random: np.random.Generator) -> str:
         texts = self.texts[emotion]

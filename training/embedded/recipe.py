@@ -5,20 +5,19 @@ import os
 import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Final
 
 import lightning
 import torch
-from torch.utils.data import DataLoader
+from torch import Tensor
+from transformers import WavLMModel
 
 from ser.bundle import Bundle, BundleConfig
-from ser.encoders import EncoderBank, EncoderSpec
+from ser.encoders import EncoderBank, EncoderSpec, WhisperBranch
 from ser.fusion import FusionConfig, FusionModel
 from ser.labels import EMOTIONS, ENCODERS
-from ser.regions import KEY as REGIONS
-from ser.regions import SOURCE_KEY as REGIONS_FROM
 from training.corpora import (
     Clip,
     Line,
@@ -28,21 +27,13 @@ from training.corpora import (
     read_nemo,
     read_ravdess,
 )
-from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
-from training.embedded.evaluate import evaluate_held_out, regions_of_emotions, regions_source
 from training.embedded.features import build_mels
-from training.embedded.fusion_stage import FusionTraining, build_frames, fit_temperature
+from training.embedded.fusion_stage import FusionTraining
 from training.embedded.pairing import Pairing
+from training.embedded.plans import Plan
 from training.embedded.pretrain import pretrain
-from training.embedded.speakers import split_of
-from training.embedded.speech_data import (
-    AsDrawn,
-    BalancedBatches,
-    PlainBatches,
-    Targets,
-    count_table,
-)
+from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
     SpeechPretraining,
     WavlmPretraining,
@@ -58,17 +49,14 @@ logger = logging.getLogger(__name__)
 CLASSES: Final = tuple(name for name in EMOTIONS if name not in ("contempt", "other"))
 """There is no open data here for contempt and other."""
 TEXT_CLASSES: Final = tuple(name for name in CLASSES if name != "calm")
-JOIN_PROBABILITY: Final = 0.25
 TEXT_BATCH: Final = 128
-FUSION_SPEAKER_POWER: Final = 0.5
-"""Four fifths of IESC are by unknown users: without it the fusion learns their microphones."""
 WHISPER_CONTEXT: Final = "real_frames"
 CPU: Final = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """Data and stages under one configuration."""
+    """Data and stages under one configuration; speech is trained anew for every plan."""
 
     config: EmbeddedConfig
 
@@ -89,11 +77,6 @@ class Recipe:
         return [*read_goemotions(text / "goemotions"), *read_emobank(text / "emobank")]
 
     @cached_property
-    def splits(self) -> list[str]:
-        """Split of each clip."""
-        return split_of(self.clips)
-
-    @cached_property
     def audio(self) -> AudioStore:
         """Decoded and augmented audio."""
         config = self.config
@@ -102,61 +85,76 @@ class Recipe:
             config.max_seconds, config.seed,
         )  # fmt: skip
 
-    def rows(self, split: str) -> list[int]:
-        """Clips of a split."""
-        return [row for row, name in enumerate(self.splits) if name == split]
-
-    def batches(self, join: float, speaker_power: float) -> BalancedBatches:
-        """Training batches of speech."""
+    def batches(self, plan: Plan) -> BalancedBatches:
+        """Training batches of speech, from the plan's clips that could be decoded."""
         config = self.config
+        rows = [row for row in plan.train if self.audio.holds(row)]
+        present = {self.clips[row].corpus for row in rows}
+        per_epoch = {name: count for name, count in config.per_epoch.items() if name in present}
         return BalancedBatches(
-            self.clips, self.rows("train"), self.audio, config.per_epoch, config.batch_size,
-            config.join_seconds, join, speaker_power, config.seed,
-        )  # fmt: skip
+            self.clips, rows, self.audio, per_epoch, config.batch_size, config.seed
+        )
 
-    def encoder_folder(self, name: str, train: Callable[[Path], None]) -> Path:
-        """The finished encoder; `train` writes it where it is not there yet."""
-        folder = self.config.work / "encoders" / name
+    def bundle(self, plan: Plan) -> Path:
+        """The plan's bundle, with temperature 1: made, or what is left of it, where needed."""
+        target = self.config.work / plan.name / "bundle"
+        if target.exists():
+            return target
+        folders = {
+            "whisper": self._stage(f"{plan.name}/whisper", partial(self.train_whisper, plan)),
+            "wavlm": self._stage(f"{plan.name}/wavlm", partial(self.train_wavlm, plan)),
+            "roberta": self._stage("roberta", self.train_roberta),
+        }
+        return self._whole(target, lambda folder: self._write_bundle(plan, folders, folder))
+
+    def _stage(self, name: str, train: Callable[[Path], None]) -> Path:
+        lightning.seed_everything(self.config.seed, verbose=False)
+        return self._whole(self.config.work / name / "encoder", train)
+
+    def _whole(self, folder: Path, make: Callable[[Path], None]) -> Path:
+        """`folder`, made by `make` unless it is there: whole or not at all."""
         if not folder.exists():
-            lightning.seed_everything(self.config.seed, verbose=False)
-            partial = folder.with_name(f"{name}.partial")
-            shutil.rmtree(partial, ignore_errors=True)
-            partial.mkdir(parents=True)
-            train(partial)
-            os.replace(partial, folder)
+            logger.info("making %s", folder)
+            unfinished = folder.with_name(f"{folder.name}.partial")
+            shutil.rmtree(unfinished, ignore_errors=True)
+            unfinished.mkdir(parents=True)
+            make(unfinished)
+            os.replace(unfinished, folder)
         return folder
 
-    def train_whisper(self, folder: Path) -> None:
-        """Pre-train the Whisper encoder."""
+    def train_whisper(self, plan: Plan, folder: Path) -> None:
+        """Pre-train the Whisper encoder on log-mel frames."""
         branch = new_whisper_encoder()
-        mels = build_mels(self.config.work / "audio", self.audio, branch)
-        self._pretrain_speech(
-            "whisper", lambda *options: WhisperPretraining(branch, mels, *options)
-        )
+        self._train_speech("whisper", self._whisper(branch, plan), plan, folder)
         branch.encoder.eval().save_pretrained(folder)
         branch.extractor.save_pretrained(folder)
 
-    def train_wavlm(self, folder: Path) -> None:
-        """Pre-train WavLM."""
+    def train_wavlm(self, plan: Plan, folder: Path) -> None:
+        """Pre-train WavLM on waveforms."""
         model, extractor = new_wavlm()
-        mels = build_mels(self.config.work / "audio", self.audio, new_whisper_encoder())
-        self._pretrain_speech(
-            "wavlm", lambda *options: WavlmPretraining(model, self.audio, mels, *options)
-        )
+        self._train_speech("wavlm", self._wavlm(model, plan), plan, folder)
         model.eval().save_pretrained(folder)
         extractor.save_pretrained(folder)
 
-    def _pretrain_speech(self, name: str, make: Callable[..., SpeechPretraining]) -> None:
-        config = self.config
-        batches = self.batches(JOIN_PROBABILITY, speaker_power=0.0)
-        epochs = config.epochs[name]
-        targets = Targets.of(self.clips, CLASSES)
-        module = make(targets, CLASSES, epochs * len(batches), config.peak_rate)
-        tuning = PlainBatches(self.rows("tune"), self.audio)
-        pretrain(module, module.collate, batches, tuning, config.work / name, epochs)
+    def _whisper(self, branch: WhisperBranch, plan: Plan) -> WhisperPretraining:
+        mels = build_mels(self.config.work / "audio", self.audio, branch)
+        return WhisperPretraining(branch, mels.frames, mels.spans, *self._task("whisper", plan))
+
+    def _wavlm(self, model: WavLMModel, plan: Plan) -> WavlmPretraining:
+        audio = self.audio
+        return WavlmPretraining(model, audio.samples, audio.spans, *self._task("wavlm", plan))
+
+    def _task(self, name: str, plan: Plan) -> tuple[Tensor, tuple[str, ...], int]:
+        """Truth, classes, steps."""
+        steps = self.config.epochs[name] * len(self.batches(plan))
+        return class_indexes(self.clips, CLASSES), CLASSES, steps
+
+    def _train_speech(self, name: str, module: SpeechPretraining, plan: Plan, folder: Path) -> None:
+        epochs = self.config.epochs[name]
+        pretrain(module, module.collate, self.batches(plan), None, folder.parent, epochs)
 
     def train_roberta(self, folder: Path) -> None:
-        """Pre-train RoBERTa and its tokenizer."""
+        """Pre-train RoBERTa and its tokenizer; the same for all plans."""
         config = self.config
         tokenizer = new_tokenizer([line for line in self.lines if line.split == "train"])
         encoder = new_roberta(len(tokenizer))
@@ -164,28 +162,38 @@ class Recipe:
         labelled = [line for line in self.lines if line.emotions]
         epochs = config.epochs["roberta"]
         module = TextPretraining(
-            encoder, tokenizer, self.lines, TEXT_CLASSES, epochs * len(batches), config.peak_rate
+            encoder, tokenizer, self.lines, TEXT_CLASSES, epochs * len(batches)
         )
         # GoEmotions comes first in `lines`, so rows of `labelled` are rows of `lines`.
-        pretrain(
-            module,
-            module.collate,
-            batches,
-            LineBatches(labelled, "dev", TEXT_BATCH),
-            config.work / "roberta",
-            epochs,
-        )
+        tuning = LineBatches(labelled, "dev", TEXT_BATCH)
+        pretrain(module, module.collate, batches, tuning, folder.parent, epochs)
         encoder.eval().save_pretrained(folder)
         tokenizer.save_pretrained(folder)
 
-    def train_fusion(self, encoders: EncoderBank) -> tuple[FusionModel, float]:
-        """Train the fusion model on frozen encoders; returns it with its temperature."""
+    def _write_bundle(self, plan: Plan, folders: dict[str, Path], target: Path) -> None:
+        """Train the fusion on the frozen encoders and save all four."""
+        for name in ENCODERS:
+            shutil.copytree(folders[name], target / "encoders" / name)
+        specs = {name: EncoderSpec(f"encoders/{name}") for name in ENCODERS}
+        encoders = EncoderBank.load(specs, WHISPER_CONTEXT, CPU, torch.float32, target)
+        model = self.train_fusion(plan, encoders)
+        settings = BundleConfig(
+            name="embedded",
+            encoders=specs,
+            fusion=model.config,
+            whisper_context=WHISPER_CONTEXT,
+            window_max_s=self.config.max_seconds,
+        )
+        Bundle(settings, model).save(target)
+
+    def train_fusion(self, plan: Plan, encoders: EncoderBank) -> FusionModel:
+        """Train the fusion model on pairs of voices and words."""
         config = self.config
+        work = config.work / plan.name
         lightning.seed_everything(config.seed, verbose=False)
-        audio = AudioStore(self.audio.samples, self.audio.spans[:, : config.fusion_copies])
-        stores = {
-            name: build_frames(config.work / "frames", name, audio, encoders)
-            for name in ("whisper", "wavlm")
+        speech: dict[str, SpeechPretraining] = {
+            "whisper": self._whisper(encoders.whisper, plan).eval(),
+            "wavlm": self._wavlm(encoders.wavlm.model, plan).eval(),
         }
         model = FusionModel(
             FusionConfig(
@@ -194,60 +202,11 @@ class Recipe:
             )
         )  # fmt: skip
         lines = [line for line in self.lines if line.split == "train"]
-        pairing = Pairing(self.clips, lines, config.fusion_copies)
-        batches = self.batches(join=0.0, speaker_power=FUSION_SPEAKER_POWER)
-        epochs = config.epochs["fusion"]
+        batches, epochs = self.batches(plan), config.epochs["fusion"]
         module = FusionTraining(
-            model, encoders, stores, pairing, epochs * len(batches), config.peak_rate
+            model, speech, encoders.roberta, Pairing(self.clips, lines), epochs * len(batches)
         )
-        tuning = PlainBatches(self.rows("tune"), self.audio)
-        pretrain(module, module.collate, batches, tuning, config.work / "fusion", epochs)
+        pretrain(module, module.collate, batches, None, work / "fusion", epochs)
         model.eval()
         module.store_embedding_means(batches)
-        loader = DataLoader(AsDrawn(), batch_size=None, sampler=tuning, collate_fn=module.collate)
-        return model, fit_temperature(*module.logits_of(loader))
-
-
-def make_bundle(config: EmbeddedConfig) -> None:
-    """Run what is left of the recipe and write the bundle with its metrics and card."""
-    recipe = Recipe(config)
-    logger.info("%s", count_table(recipe.clips, recipe.splits))
-    folders = {
-        name: recipe.encoder_folder(name, getattr(recipe, f"train_{name}")) for name in ENCODERS
-    }
-    specs = {name: EncoderSpec(f"encoders/{name}") for name in ENCODERS}
-    encoders = EncoderBank.load(specs, WHISPER_CONTEXT, CPU, torch.float32, config.work)
-    model, temperature = recipe.train_fusion(encoders)
-    logger.info("temperature fitted on the tuning speakers: %.3f", temperature)
-    for name, folder in folders.items():
-        target = config.bundle / "encoders" / name
-        shutil.rmtree(target, ignore_errors=True)
-        shutil.copytree(folder, target)
-    settings = BundleConfig(
-        name="embedded",
-        encoders=specs,
-        fusion=model.config,
-        whisper_context=WHISPER_CONTEXT,
-        window_max_s=config.max_seconds,
-        temperature=temperature,
-    )
-    Bundle(settings, model).save(config.bundle)
-    evaluate_bundle(config)
-
-
-def evaluate_bundle(config: EmbeddedConfig) -> None:
-    """Measure the written bundle on the held-out speakers; write metrics.json and the card."""
-    recipe = Recipe(config)
-    clips = [recipe.clips[row] for row in recipe.rows("held_out")]
-    bundle = Bundle.load(config.bundle)
-    held_out = evaluate_held_out(config.bundle, clips)
-    metrics = {
-        "summary": summary(held_out),
-        "held_out": held_out,
-        REGIONS: regions_of_emotions(config.bundle, clips),
-        REGIONS_FROM: regions_source(held_out),
-        "seed": config.seed,
-    }
-    Bundle(bundle.config, bundle.model, write_card(metrics, config.bundle), metrics).save(
-        config.bundle
-    )
+        return model

@@ -1,4 +1,4 @@
-"""Batches of labelled speech: balanced draws, longer clips by joining, buckets by length."""
+"""Batches of labelled speech: balanced draws, in buckets by length."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
@@ -12,18 +12,21 @@ from torch.utils.data import Dataset, Sampler
 from ser.audio import SAMPLE_RATE_HZ
 from training.corpora import Clip
 from training.embedded.store import AudioStore
-from training.targets import derived_attributes
 
 BUCKET_BATCHES = 8
+SPEAKER_POWER = 0.5
+"""A clip's chance falls with the root of how many clips of its class its speaker has: four fifths
+of IESC are by unknown users, whose microphones would be learnt instead of emotions."""
+CLEAN_SHARE = 0.5  # of the draws; the others are copies with noise, rooms or a telephone
 
 
 @dataclass(frozen=True)
 class Draw:
-    """One training example: the clips to join and the random state of its further changes."""
+    """One training example: a clip, which copy of it, and the random state of further changes."""
 
-    clips: tuple[int, ...]
-    copies: tuple[int, ...]
-    seed: int | None  # None: leave them as they are
+    clip: int
+    copy: int
+    seed: int | None  # None: leave it as it is
 
 
 class BalancedBatches(Sampler[list[Draw]]):
@@ -39,22 +42,18 @@ class BalancedBatches(Sampler[list[Draw]]):
         audio: AudioStore,
         per_epoch: dict[str, int],
         batch_size: int,
-        max_seconds: float,
-        join_probability: float,
-        speaker_power: float,
         seed: int,
     ) -> None:
-        self.clips, self.rows, self.batch_size, self.seed = clips, list(rows), batch_size, seed
+        self.batch_size, self.seed, self.epoch = batch_size, seed, 0
+        self.per_epoch, self.copies = per_epoch, audio.copies
         self.seconds = (audio.spans[..., 1] - audio.spans[..., 0]) / SAMPLE_RATE_HZ
-        self.copies, self.max_seconds, self.epoch = audio.copies, max_seconds, 0
-        self.per_epoch, self.join_probability = per_epoch, join_probability
-        self.speaker_power = speaker_power
-        self.of_class: dict[tuple[str, str], list[int]] = defaultdict(list)
-        self.of_speaker: dict[tuple[str, str, str], list[int]] = defaultdict(list)
+        of_class: dict[tuple[str, str], list[int]] = defaultdict(list)
         for row in rows:
-            clip = clips[row]
-            self.of_class[clip.corpus, clip.label].append(row)
-            self.of_speaker[clip.corpus, clip.speaker, clip.label].append(row)
+            of_class[clips[row].corpus, clips[row].label].append(row)
+        self.of_class = {
+            key: (np.array(members), _chances([clips[row].speaker for row in members]))
+            for key, members in of_class.items()
+        }
 
     def __len__(self) -> int:
         return sum(self.per_epoch.values()) // self.batch_size
@@ -65,55 +64,42 @@ class BalancedBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         random = np.random.default_rng((self.seed, self.epoch))
-        draws = [
-            self._draw(row, random)
-            for corpus, count in self.per_epoch.items()
-            for row in self._rows_of(corpus, count, random)
-        ]
-        random.shuffle(draws)
+        rows = [r for corpus, n in self.per_epoch.items() for r in self._rows(corpus, n, random)]
+        draws = [self._draw(row, random) for row in random.permutation(rows)]
         chunk = self.batch_size * BUCKET_BATCHES
         batches = []
         for start in range(0, len(draws), chunk):
-            part = sorted(draws[start : start + chunk], key=self._seconds)
-            batches += [
-                part[at : at + self.batch_size] for at in range(0, len(part), self.batch_size)
-            ]
+            part = sorted(
+                draws[start : start + chunk], key=lambda d: float(self.seconds[d.clip, d.copy])
+            )
+            batches += [part[at : at + self.batch_size] for at in range(0, chunk, self.batch_size)]
         batches = [batch for batch in batches if len(batch) == self.batch_size]
         random.shuffle(batches)
         yield from batches[: len(self)]
 
-    def _rows_of(self, corpus: str, count: int, random: np.random.Generator) -> list[int]:
-        classes = [rows for (name, _), rows in self.of_class.items() if name == corpus]
+    def _rows(self, corpus: str, count: int, random: np.random.Generator) -> list[int]:
+        classes = [value for (name, _), value in self.of_class.items() if name == corpus]
         share = -(-count // len(classes))
         picked = [
-            random.choice(rows, share, replace=share > len(rows), p=self._chances(rows))
-            for rows in classes
+            random.choice(members, share, replace=share > len(members), p=chances)
+            for members, chances in classes
         ]
         return [int(row) for row in random.permutation(np.concatenate(picked))[:count]]
 
-    def _chances(self, rows: Sequence[int]) -> np.ndarray:
-        """With a power above 0, each clip of a speaker who has many of them is drawn less often."""
-        clips = [self.clips[row] for row in rows]
-        counts = [float(len(self.of_speaker[c.corpus, c.speaker, c.label])) for c in clips]
-        chances = np.power(counts, -self.speaker_power)
-        return chances / chances.sum()
-
     def _draw(self, row: int, random: np.random.Generator) -> Draw:
-        rows = [row]
-        if random.random() < self.join_probability:
-            clip = self.clips[row]
-            rows.append(int(random.choice(self.of_speaker[clip.corpus, clip.speaker, clip.label])))
-        copies = [int(random.integers(self.copies)) for _ in rows]
-        if sum(self.seconds[r, c] for r, c in zip(rows, copies, strict=True)) > self.max_seconds:
-            rows, copies = rows[:1], copies[:1]
-        return Draw(tuple(rows), tuple(copies), int(random.integers(2**31)))
+        clean = self.copies == 1 or random.random() < CLEAN_SHARE
+        copy = 0 if clean else int(random.integers(1, self.copies))
+        return Draw(int(row), copy, int(random.integers(2**31)))
 
-    def _seconds(self, draw: Draw) -> float:
-        return sum(self.seconds[r, c] for r, c in zip(draw.clips, draw.copies, strict=True))
+
+def _chances(speakers: Sequence[str]) -> np.ndarray:
+    counts = Counter(speakers)
+    chances = np.array([counts[name] for name in speakers], dtype=float) ** -SPEAKER_POWER
+    return chances / chances.sum()
 
 
 class PlainBatches(Sampler[list[Draw]]):
-    """Clean clips in order of length, for validation: no change, no joining."""
+    """Clean clips in order of length, for validation: no change."""
 
     def __init__(self, rows: Sequence[int], audio: AudioStore, batch_size: int = 64) -> None:
         lengths = audio.spans[:, 0, 1] - audio.spans[:, 0, 0]
@@ -125,7 +111,7 @@ class PlainBatches(Sampler[list[Draw]]):
 
     def __iter__(self) -> Iterator[list[Draw]]:
         for start in range(0, len(self.rows), self.batch_size):
-            yield [Draw((row,), (0,), None) for row in self.rows[start : start + self.batch_size]]
+            yield [Draw(row, 0, None) for row in self.rows[start : start + self.batch_size]]
 
 
 class AsDrawn(Dataset[list[Draw]]):
@@ -135,19 +121,10 @@ class AsDrawn(Dataset[list[Draw]]):
         return draws
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Labels of all clips as tensors."""
-
-    classes: Tensor  # [N] index into the emotion list
-    attributes: Tensor  # [N, 3]
-
-    @classmethod
-    def of(cls, clips: Sequence[Clip], emotions: Sequence[str]) -> "Targets":
-        """Class indices and derived attributes of each clip."""
-        classes = torch.tensor([emotions.index(clip.label) for clip in clips])
-        attributes = torch.tensor([derived_attributes(c.label, c.strong) for c in clips])
-        return cls(classes, attributes)
+def class_indexes(clips: Sequence[Clip], emotions: Sequence[str]) -> Tensor:
+    """Index [N] of each clip's class in `emotions`; -1 for a class that is not among them."""
+    place = {name: index for index, name in enumerate(emotions)}
+    return torch.tensor([place.get(clip.label, -1) for clip in clips])
 
 
 def count_table(clips: Sequence[Clip], splits: Sequence[str]) -> str:

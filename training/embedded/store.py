@@ -1,29 +1,38 @@
 """All training audio decoded once, cut to its speech, with augmented copies, in one flat file."""
 
 import json
+import logging
+import multiprocessing
 import os
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import torch
 from tqdm import tqdm
 
 from ser.audio import Waveform, load_audio
 from ser.errors import AudioError
 from ser.speech import cut_windows, detect_speech
-from training.augment import Augmenter, recorded_noise, simulate_rooms
+from training.augment import Augmenter, copy_generator, recorded_noise, simulate_rooms
 from training.config import Augmentation
 from training.corpora import Clip
 from training.corpora.base import audio_files
 
+logger = logging.getLogger(__name__)
+
 ROOMS = 60
+CHUNK = 16  # clips handed to a process at once
 AUGMENTATION = Augmentation(
-    speed=(0.88, 1.15),
-    room_probability=0.35,
-    noise_probability=0.6,
-    telephone_probability=0.15,
+    speed=(1.0, 1.0),  # the tempo changes anew in every batch
+    room_probability=0.5,
+    noise_probability=0.7,
+    telephone_probability=0.25,
 )
+_in_process: dict[str, Augmenter] = {}  # of each worker
 NOISE_TEST_FOLD = "5-"  # ESC-10 clips of this fold never train, so that they can test
 
 
@@ -41,6 +50,10 @@ class AudioStore:
     def copies(self) -> int:
         """Copies of each clip, the clean one included."""
         return self.spans.shape[1]
+
+    def holds(self, clip: int) -> bool:
+        """Whether the clip could be decoded."""
+        return bool(self.spans[clip, 0, 1] > self.spans[clip, 0, 0])
 
     def waveform(self, clip: int, copy: int) -> Waveform:
         """One copy of one clip."""
@@ -62,19 +75,16 @@ def build_store(
     ids = folder / "ids.json"
     if not index.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        noises, random = load_noises(esc10), np.random.default_rng(seed)
-        noise = recorded_noise(len(noises), noises.__getitem__)
-        augmenter = Augmenter(AUGMENTATION, noise, simulate_rooms(ROOMS, seed))
         spans = np.zeros((len(clips), copies, 2), dtype=np.int64)
         position = 0
-        with data.open("wb") as file:
-            for row, clip in enumerate(tqdm(clips, desc="decode and augment", mininterval=10)):
-                clean = speech_of(clip.path, max_seconds).samples
-                for copy in range(copies):
-                    changed = clean if copy == 0 else augmenter(clean, random)
-                    file.write(np.int16(np.clip(changed * 32768.0, -32768, 32767)).tobytes())
-                    spans[row, copy] = position, position + len(changed)
-                    position += len(changed)
+        make = partial(_copies, copies=copies, max_seconds=max_seconds, seed=seed)
+        with data.open("wb") as file, _workers(esc10, seed) as pool:
+            made = pool.map(make, clips, chunksize=CHUNK)
+            for row, waves in enumerate(tqdm(made, "decode and augment", len(clips))):
+                for copy, wave in enumerate(waves):
+                    file.write(wave.tobytes())
+                    spans[row, copy] = position, position + len(wave)
+                    position += len(wave)
         ids.write_text(json.dumps([clip.id for clip in clips]))
         temporary = folder / "index.partial.npy"
         np.save(temporary, spans)
@@ -84,12 +94,36 @@ def build_store(
     return AudioStore(np.memmap(data, dtype=np.int16, mode="r"), np.load(index))
 
 
+def _workers(esc10: Path, seed: int) -> ProcessPoolExecutor:
+    """Processes that each hold the noises and rooms."""
+    noises = load_noises(esc10)
+    noise = recorded_noise(len(noises), noises.__getitem__)
+    augmenter = Augmenter(AUGMENTATION, noise, simulate_rooms(ROOMS, seed))
+    context = multiprocessing.get_context("fork")  # the noises are not copied
+    return ProcessPoolExecutor(mp_context=context, initializer=_prepare, initargs=(augmenter,))
+
+
+def _prepare(augmenter: Augmenter) -> None:
+    _in_process["augmenter"] = augmenter
+    torch.set_num_threads(1)
+
+
+def _copies(clip: Clip, copies: int, max_seconds: float, seed: int) -> list[np.ndarray]:
+    """Copies of one clip as 16-bit samples, the clean one first; none where it is unusable."""
+    try:
+        clean = speech_of(clip.path, max_seconds).samples
+    except AudioError as error:
+        logger.warning("%s is left out: %s", clip.id, error)
+        return []
+    change = _in_process["augmenter"]
+    waves = [clean]
+    waves += [change(clean, copy_generator(seed, clip.id, copy)) for copy in range(1, copies)]
+    return [np.clip(wave * 32768.0, -32768, 32767).astype(np.int16) for wave in waves]
+
+
 def speech_of(path: Path, max_seconds: float) -> Waveform:
     """The window with the most speech, cut as the recogniser cuts; all of it if none is found."""
-    try:
-        waveform = load_audio(path)
-    except AudioError as error:
-        raise AudioError(f"{error} Remove the file or repair the corpus.") from error
+    waveform = load_audio(path)
     windows = cut_windows(detect_speech(waveform), waveform.duration_s, max_seconds)
     if not windows:
         return waveform.slice(0.0, max_seconds)

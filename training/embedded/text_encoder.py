@@ -17,7 +17,7 @@ from ser.encoders.base import length_mask
 from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.corpora import Line
-from training.embedded.pretrain import one_cycle
+from training.embedded.optimiser import one_cycle
 from training.metrics import macro_f1
 
 VOCABULARY = 8_000
@@ -78,12 +78,11 @@ class TextPretraining(lightning.LightningModule):
         lines: Sequence[Line],
         emotions: Sequence[str],
         steps: int,
-        peak: float,
     ) -> None:
         super().__init__()
         width = encoder.config.hidden_size
         self.encoder, self.tokenizer, self.lines = encoder, tokenizer, lines
-        self.emotions, self.steps, self.peak = tuple(emotions), steps, peak
+        self.emotions, self.steps = tuple(emotions), steps
         self.pooling = AttentiveStatisticsPooling(width, attention_width=64)
         self.dropout = nn.Dropout(0.4)
         self.output = nn.Linear(2 * width, len(emotions) + len(ATTRIBUTES))
@@ -161,7 +160,7 @@ class TextPretraining(lightning.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """AdamW under one cycle."""
-        return one_cycle(self.parameters(), self.steps, self.peak)
+        return one_cycle(self, self.steps)
 
 
 class LineBatches(Sampler[list[tuple[int, int | None]]]):

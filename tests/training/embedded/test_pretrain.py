@@ -9,7 +9,8 @@ from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
 from torch.utils.data import Sampler
 
-from training.embedded.pretrain import one_cycle, pretrain
+from training.embedded.optimiser import one_cycle
+from training.embedded.pretrain import pretrain
 
 
 class Batches(Sampler[list[int]]):
@@ -49,10 +50,17 @@ class Listener(lightning.LightningModule):
         self.log("tune_uar", 0.5)
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        return one_cycle(self.parameters(), self.steps, 1e-3)
+        return one_cycle(self, self.steps)
 
 
 def test_every_epoch_draws_its_own_batches(tmp_path: Path) -> None:
     module = Listener(steps=6)
     pretrain(module, module.collate, Batches(), Batches(), tmp_path, epochs=3)
     assert module.heard == [0, 1, 10, 11, 20, 21]
+
+
+def test_a_run_goes_on_where_it_stopped_and_needs_no_tuning(tmp_path: Path) -> None:
+    first, second = Listener(steps=6), Listener(steps=6)
+    pretrain(first, first.collate, Batches(), None, tmp_path, epochs=2)
+    pretrain(second, second.collate, Batches(), None, tmp_path, epochs=3)
+    assert second.heard == [20, 21]

@@ -1,0 +1,140 @@
+"""What happens to a batch of training speech, anew each time: warps, tilt, masks, mixtures."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser.audio import SAMPLE_RATE_HZ
+from ser.encoders.base import length_mask
+
+TEMPO = (0.88, 1.15)
+PITCH = (0.87, 1.15)  # of the frequency axis
+LEVEL = 0.4  # in the units of Whisper's log-mel frames, of which one is 40 dB
+TILT = 0.15  # the same, at either end of the mel axis
+MASKS, MASK_BANDS, MASK_SECONDS, MASK_SHARE = 2, 14, 0.4, 0.2
+MIXED_BATCHES, MIX_CONCENTRATION = 0.5, 0.4  # mixup with a weight from Beta(0.4, 0.4)
+MELS = 80
+HIGHEST_MEL = 2595 * np.log10(1 + SAMPLE_RATE_HZ / 2 / 700)
+STOP_BAND_GAIN = 0.01
+
+
+def stretched(
+    flat: np.ndarray, spans: np.ndarray, factors: np.ndarray
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Cut `spans` [B, 2] out of `flat` [N] or [N, M], each played `factors` [B] times as fast.
+
+    Linear interpolation. Returns values [B, T] or [B, T, M] with zeros behind the end, lengths
+    [B] and mask [B, T].
+    """
+    starts, counts = spans[:, 0], spans[:, 1] - spans[:, 0]
+    lengths = np.maximum(4, ((counts - 1) / factors).astype(np.int64) + 1)
+    positions = np.arange(lengths.max())[None] * factors[:, None]
+    positions = np.minimum(positions, np.maximum(counts - 1, 0)[:, None])
+    low = positions.astype(np.int64)
+    share = torch.from_numpy((positions - low).astype(np.float32))
+    high = np.minimum(low + 1, (counts - 1)[:, None])
+    before, after = (torch.from_numpy(flat[starts[:, None] + at]).float() for at in (low, high))
+    mask = length_mask(torch.from_numpy(lengths), before.shape[1])
+    if flat.ndim > 1:
+        share, shown = share.unsqueeze(-1), mask.unsqueeze(-1)
+    else:
+        shown = mask
+    return torch.lerp(before, after, share) * shown, torch.from_numpy(lengths), mask
+
+
+def change_mels(mels: Tensor, mask: Tensor, step_s: float, random: np.random.Generator) -> Tensor:
+    """Frequency axis, level and tilt of log-mel frames [B, T, M] move; bands and times are masked.
+
+    What is masked becomes the mean of its clip.
+    """
+    count, time, bands = mels.shape
+    shown = mask.unsqueeze(-1)
+    mels = torch.bmm(mels, _warp(_uniform(random, *PITCH, count), bands))
+    level, tilt = (_tensor(_uniform(random, -at, at, count)) for at in (LEVEL, TILT))
+    mels = mels + level[:, None, None] + tilt[:, None, None] * torch.linspace(-1, 1, bands)
+    frames = mask.sum(dim=1)
+    mean = (mels * shown).sum(dim=(1, 2)) / (bands * frames)
+    hidden = torch.zeros(count, time, bands, dtype=torch.bool)
+    for _ in range(MASKS):
+        width = random.integers(MASK_BANDS + 1, size=count)
+        hidden |= _between(random.integers(bands, size=count), width, bands).unsqueeze(1)
+        hidden |= _times(frames, time, MASK_SECONDS / step_s, random).unsqueeze(-1)
+    return torch.where(hidden, mean[:, None, None], mels) * shown
+
+
+def change_waves(waves: Tensor, mask: Tensor, random: np.random.Generator) -> Tensor:
+    """Tilt and stop bands through the spectrum of waveforms [B, T], then silent stretches."""
+    count, time = waves.shape
+    size = 1 << (time - 1).bit_length()
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
+    mel = torch.from_numpy(2595 * np.log10(1 + hertz / 700) / HIGHEST_MEL * MELS).float()
+    tilt = _tensor(_uniform(random, -TILT, TILT, count))[:, None] * (2 * mel / MELS - 1)
+    gain = 10 ** (2 * tilt)  # one unit of Whisper's scaling is a factor of 100 in amplitude
+    for _ in range(MASKS):
+        low = _tensor(random.uniform(0, MELS, count))[:, None]
+        width = _tensor(random.uniform(0, MASK_BANDS, count))[:, None]
+        gain = torch.where((mel >= low) & (mel < low + width), STOP_BAND_GAIN, gain)
+    waves = torch.fft.irfft(torch.fft.rfft(waves, size) * gain, size)[:, :time]
+    samples, silent = mask.sum(dim=1), torch.zeros_like(mask)
+    for _ in range(MASKS):
+        silent |= _times(samples, time, MASK_SECONDS * SAMPLE_RATE_HZ, random)
+    return waves * (mask & ~silent)
+
+
+def normalised(waves: Tensor, mask: Tensor) -> Tensor:
+    """Mean 0 and variance 1 over the real samples of each clip [B, T], as WavLM's extractor."""
+    count = mask.sum(dim=1, keepdim=True)
+    centred = (waves - (waves * mask).sum(dim=1, keepdim=True) / count) * mask
+    variance = centred.square().sum(dim=1, keepdim=True) / count
+    return centred / (variance + 1e-7).sqrt()
+
+
+def mixed(batch: dict[str, Tensor], names: Sequence[str]) -> bool:
+    """Mixup on half of the batches, in place; the longer of two clips gives the length."""
+    if np.random.random() >= MIXED_BATCHES:
+        return False
+    weight = float(np.random.beta(MIX_CONCENTRATION, MIX_CONCENTRATION))
+    order = torch.randperm(len(batch["lengths"]))
+    for name in names:
+        batch[name] = weight * batch[name] + (1 - weight) * batch[name][order]
+    batch["lengths"] = torch.maximum(batch["lengths"], batch["lengths"][order])
+    return True
+
+
+def _uniform(random: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:
+    return random.uniform(low, high, count)
+
+
+def tempos(random: np.random.Generator, count: int) -> np.ndarray:
+    """How many times as fast each clip is played."""
+    return _uniform(random, *TEMPO, count)
+
+
+def _tensor(values: np.ndarray) -> Tensor:
+    return torch.from_numpy(np.asarray(values, dtype=np.float32))
+
+
+def _warp(factors: np.ndarray, bands: int) -> Tensor:
+    """Matrices [B, M, M] that read each band at its place times the factor."""
+    positions = np.clip(np.arange(bands)[None] * factors[:, None], 0, bands - 1.001)
+    low = torch.from_numpy(positions.astype(np.int64))
+    share = _tensor(positions) - low
+    warp = torch.zeros(len(factors), bands, bands)
+    warp.scatter_(1, low[:, None], (1 - share)[:, None])
+    return warp.scatter_(1, low[:, None] + 1, share[:, None])
+
+
+def _between(starts: np.ndarray, widths: np.ndarray, size: int) -> Tensor:
+    """True [B, size] from each start over its width."""
+    places = np.arange(size)[None]
+    starts = starts[:, None]
+    return torch.from_numpy((places >= starts) & (places < starts + widths[:, None]))
+
+
+def _times(counts: Tensor, size: int, longest: float, random: np.random.Generator) -> Tensor:
+    """True [B, size] for a stretch of at most `longest` and a fifth of the clip."""
+    real = counts.numpy()
+    widths = np.minimum(random.random(len(real)) * longest, MASK_SHARE * real)
+    return _between((random.random(len(real)) * real).astype(np.int64), widths, size)
