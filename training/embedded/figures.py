@@ -70,8 +70,10 @@ def quality(answers: Answers, clips: Sequence[Clip], classes: Sequence[str]) -> 
         ),
         "calibration_floor": calibration_floor(own.probabilities),
         "recall": recall_by_class(truth, guess, classes),
-        "classes": list(classes),
-        "confusion": confusion_matrix(truth, guess, count).tolist(),
+        "confusion": {
+            "classes": list(classes),
+            "counts": confusion_matrix(truth, guess, count).tolist(),
+        },
     }
 
 

@@ -51,7 +51,7 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     own = ask(recognizer, recipe.clips, plans[SHIPPED].tests)
     held_out = held_out_figures(recognizer, own, recipe.clips, recipe.lines, config.data / "esc10")
     metrics |= {
-        "summary": summary(held_out),
+        "summary": summary(metrics["cv"]),
         "held_out": held_out | machine(),
         "regions": regions_of_emotions(own, recipe.clips),
         "regions_from": REGIONS_FROM,

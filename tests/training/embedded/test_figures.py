@@ -44,7 +44,7 @@ def test_refused_clips_count_as_errors_end_to_end_only() -> None:
     assert figures["uar"] == pytest.approx((1 + 3 / 4) / 2)
     assert figures["uar_end_to_end"] == pytest.approx((3 / 4 + 3 / 4) / 2)
     assert figures["recall"] == {"angry": 1.0, "sad": 0.75}
-    assert figures["confusion"] == [[3, 0, 0], [1, 3, 0], [0, 0, 0]]
+    assert figures["confusion"]["counts"] == [[3, 0, 0], [1, 3, 0], [0, 0, 0]]
     assert figures["clips_without_detected_speech"] == 1
     low, high = figures["uar_interval_95"]
     assert low <= figures["uar"] <= high
