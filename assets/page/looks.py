@@ -41,6 +41,11 @@ def figure(name: str, label: str) -> gr.HTML:
     )
 
 
+def fold(title: str, name: str, visible: bool = True) -> gr.Accordion:
+    """A closed part of the page. What is inside is made when it is first opened."""
+    return gr.Accordion(title, open=False, visible=visible, elem_id=name, elem_classes="card fold")
+
+
 def asset(name: str) -> str:
     """A part of the page that is not Python."""
     return (ASSETS / "page" / name).read_text(encoding="utf-8")

@@ -53,8 +53,16 @@ class Visit:
         self.page.locator(".examples button").nth(number).click()
 
     def wait_for_result(self) -> None:
+        """The answer, with everything unfolded."""
         self.page.wait_for_selector("#summary .headline")
+        self.unfold()
         self.page.wait_for_selector("#cube .main-svg")
+
+    def unfold(self) -> None:
+        """Open every closed card of the tab."""
+        closed = self.page.locator(".fold:visible > .label-wrap:not(.open)")
+        while closed.count():
+            closed.first.click()
 
     @property
     def headline(self) -> str:

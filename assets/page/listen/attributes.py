@@ -1,4 +1,4 @@
-"""Arousal, valence and dominance: the point in the cube, its path, its sides, three numbers."""
+"""Arousal, valence and dominance: three numbers, the point in the cube, its path, its sides."""
 
 import logging
 from html import escape
@@ -18,16 +18,18 @@ PATH = "The line is the way through the recording, window by window, coloured by
 
 
 class Attributes:
-    """The cube and its sides; `scales` belongs beside them and is placed by the tab."""
+    """Three scales, the cube beside them, its sides below."""
 
     def __init__(self, models: Models) -> None:
         self.models = models
-        gr.HTML("<h2>Arousal, valence, dominance</h2>")
-        self.regions = gr.HTML(js_on_load=asset("listen/regions.js"), elem_id="regions")
-        self.cube = figure("cube", "The point in the cube")
+        with gr.Row():
+            with gr.Column(scale=2, min_width=260):
+                self.scales = gr.HTML(elem_id="scales")
+                self.regions = gr.HTML(js_on_load=asset("listen/regions.js"), elem_id="regions")
+            with gr.Column(scale=3, min_width=300):
+                self.cube = figure("cube", "The point in the cube")
         with gr.Accordion("The cube from its three sides", open=False, elem_id="three-sides"):
             self.sides = figure("sides", "The cube from its three sides")
-        self.scales = gr.HTML(elem_id="scales", render=False)
 
     def emptied(self) -> dict[Any, Any]:
         """No point."""

@@ -24,6 +24,7 @@ OUTLINE_COLUMNS: Final = 1200  # as many as a picture of the sound has
 NUMBER_BYTES: Final = 32  # of a float in a tuple
 MAX_NAME: Final = 40  # characters
 CORRECTED: Final = ", corrected"
+OTHER_WINDOWS: Final = ", other windows"
 
 
 @dataclass(frozen=True, eq=False)
@@ -176,17 +177,26 @@ def _answer_bytes(prediction: Prediction) -> int:
 def _name(shown: Shown, origin: Take | None, corrects: bool) -> str:
     """The file's name, then what sets this take apart from others of the recording."""
     name = origin.name if origin is not None else PurePath(shown.file).stem
-    stretch = shown.prediction.stretch
-    if stretch is not None and (origin is None or origin.shown.prediction.stretch != stretch):
-        ending = f", {stretch[0]:.1f} to {stretch[1]:.1f} s"
-    elif corrects and not name.endswith(CORRECTED):
+    start_s, end_s = _analysed(shown)
+    if (start_s, end_s) != (
+        _analysed(origin.shown) if origin else (0.0, shown.prediction.duration_s)
+    ):
+        ending = f", {start_s:.1f} to {end_s:.1f} s"
+    elif corrects:
         ending = CORRECTED
+    elif origin is not None:
+        ending = OTHER_WINDOWS
     else:
         ending = ""
-    return name[: MAX_NAME - len(ending)] + ending
+    return name.removesuffix(ending)[: MAX_NAME - len(ending)] + ending
 
 
 def _corrects(shown: Shown, before: Shown) -> bool:
     """Whether it is the same stretch of the same sound with other words."""
-    after, earlier = shown.prediction, before.prediction
-    return after.stretch == earlier.stretch and after.transcript.text != earlier.transcript.text
+    words = [answer.prediction.transcript.text for answer in (shown, before)]
+    return _analysed(shown) == _analysed(before) and words[0] != words[1]
+
+
+def _analysed(shown: Shown) -> tuple[float, float]:
+    """From where to where, in seconds; the whole recording may have been given as a stretch."""
+    return shown.prediction.stretch or (0.0, shown.prediction.duration_s)

@@ -11,6 +11,7 @@ from assets.page import uploads
 from assets.page.listen.attention import Attention
 from assets.page.listen.attributes import Attributes
 from assets.page.listen.export import Export
+from assets.page.listen.player import Player
 from assets.page.listen.recording import Recording
 from assets.page.listen.result import Result
 from assets.page.listen.section import Section
@@ -18,7 +19,7 @@ from assets.page.listen.takes import Takes
 from assets.page.listen.timeline import Timeline, is_part, part_in_words, sliding
 from assets.page.listen.visit import Shown
 from assets.page.listen.words import Words
-from assets.page.looks import asset
+from assets.page.looks import asset, fold
 from assets.page.models import Models
 from assets.page.queue import FORGET_AFTER_S, MODEL, PRIVATE
 from assets.page.running import Running
@@ -45,6 +46,7 @@ class Listen:
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="card", min_width=300):
                 self.recording = Recording()
+                self.player = Player()
             with gr.Column(elem_classes="card", elem_id="result", min_width=300):
                 self.result = Result()
                 self.told = gr.HTML(elem_id="told")
@@ -53,24 +55,24 @@ class Listen:
             with gr.Column(elem_classes="card"):
                 self.words = Words()
                 before = gr.Button("Compare with before", visible=False, elem_id="before")
-            with gr.Column(elem_classes="card"):
+            with fold("Over time", "over-time"):
                 self.timeline = Timeline()
-            with gr.Column(elem_classes="card"):
+            with fold("Where the model listened", "listened"):
                 self.attention = Attention(models)
-            with gr.Row(equal_height=True):
-                with gr.Column(elem_classes="card", scale=3, min_width=300):
-                    self.attributes = Attributes(models)
-                with gr.Column(elem_classes="card", scale=2, min_width=280):
-                    self.attributes.scales.render()
-                    self.export = Export(models)
-        self.takes = Takes(models, before)
+            with fold("Arousal, valence, dominance", "attributes"):
+                self.attributes = Attributes(models)
+            with fold("Save this analysis", "saving"):
+                self.export = Export(models)
+        with fold("Takes of this visit", "takes", visible=False) as takes:
+            self.takes = Takes(models, takes, before)
         self.sections: list[Section] = [
-            self.result, self.words, self.timeline, self.attention, self.attributes, self.export,
+            self.result, self.player, self.words, self.timeline, self.attention, self.attributes,
+            self.export,
         ]  # fmt: skip
         self._events()
         self.attention.connect(self.shown)
         self.export.connect(self.shown)
-        self.takes.connect(self.shown, self.recording.audio, [*self._emptied()], self._filled)
+        self.takes.connect(self.shown, [*self._emptied()], self._filled)
 
     def _events(self) -> None:
         everything = [*self._emptied()]
@@ -91,11 +93,11 @@ class Listen:
         ]
         cut = [self.shown, *self.timeline.cut]
         works += [
-            self.timeline.player.stretch(self.stretch, cut, everything, **beside),
+            self.timeline.score.stretch(self.stretch, cut, everything, **beside),
             self.timeline.again.click(self.cut_anew, cut, everything, **beside),
         ]
         seen = [self.shown, self.entire]
-        self.timeline.player.back(self.back, seen, everything, **PRIVATE)
+        self.timeline.score.back(self.back, seen, everything, **PRIVATE)
         for button, told in (
             (self.cancel, self.told),
             (self.timeline.cancel, self.timeline.told),

@@ -21,43 +21,34 @@ QUIETLY: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
 
 
 class Takes:
-    """The list and the comparison; `offer` is a button that stands beside the transcript."""
+    """List and comparison inside `fold`; `offer` is a button that stands beside the transcript."""
 
-    def __init__(self, models: Models, offer: gr.Button) -> None:
-        self.models, self.offer = models, offer
+    def __init__(self, models: Models, fold: gr.Accordion, offer: gr.Button) -> None:
+        self.models, self.fold, self.offer = models, fold, offer
         self.kept = gr.State(Kept(), time_to_live=FORGET_AFTER_S)
-        self.number = gr.Number(visible=False)  # of the take on the page, for the browser
-        with gr.Accordion(open=False, visible=False, elem_id="takes", elem_classes="card") as fold:
-            self.fold = fold
-            self.problem = gr.HTML()
-            self.list = gr.HTML(js_on_load=asset("listen/takes.js"), elem_id="takes-list")
-            self.table = gr.HTML(elem_id="side-by-side")
-            self.overlay = figure("overlay", "Takes in the cube")
+        self.problem = gr.HTML()
+        self.list = gr.HTML(js_on_load=asset("listen/takes.js"), elem_id="takes-list")
+        self.table = gr.HTML(elem_id="side-by-side")
+        self.overlay = figure("overlay", "Takes in the cube")
 
     def connect(
-        self,
-        shown: gr.State,
-        audio: gr.Audio,
-        everything: Sequence[Any],
-        filled: Callable[[Shown], Updates],
+        self, shown: gr.State, everything: Sequence[Any], filled: Callable[[Shown], Updates]
     ) -> None:
         """Keep what is shown, whoever shows it, and show a take again on `everything`."""
         own = [*self._told(Kept())]
-        shown.change(self.see, [shown, self.kept], own, **QUIETLY).then(
-            None, [self.number, audio], None, js=asset("listen/keep_sound.js")
-        )
+        shown.change(self.see, [shown, self.kept], own, **QUIETLY)
         self.list.edit(self.edit, self.kept, own, **QUIETLY)
 
         def choose(kept: Kept, event: gr.EventData) -> Updates:
             take = kept.find(event.number)
             if take is None:
                 return {self.problem: fragments.problem(FORGOTTEN)}
-            return {**filled(take.shown), self.problem: "", self.number: take.number}
+            return {**filled(take.shown), self.problem: ""}
 
-        self.list.choose(
-            choose, self.kept, [*everything, self.problem, self.number], **QUIETLY
-        ).then(None, [self.number, audio], audio, js=asset("listen/hear_again.js"))
-        self.offer.click(self.compare_with_before, self.kept, [*own, self.fold], **QUIETLY).then(
+        self.list.choose(choose, self.kept, [*everything, self.problem], **QUIETLY).then(
+            None, js=asset("listen/reveal.js")
+        )
+        self.offer.click(self.compare_with_before, self.kept, own, **QUIETLY).then(
             None, js=asset("listen/reveal_takes.js")
         )
 
@@ -92,7 +83,6 @@ class Takes:
         corrects = take is not None and kept.find(take.before) is not None
         return {
             self.kept: kept,
-            self.number: kept.current,
             self.fold: gr.update(label=_label(kept), visible=bool(kept.all)),
             self.problem: "",
             self.list: comparison.listed(kept),
