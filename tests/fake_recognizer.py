@@ -43,6 +43,7 @@ class FakeRecognizer:
 
     wait_s: float = 0.0
     fault: Exception | None = None
+    working: int = 0  # analyses that have begun and not ended
     paths: list[str] = field(default_factory=list)  # what was asked for, in order
     bundle: SimpleNamespace = field(
         default_factory=lambda: SimpleNamespace(
@@ -125,10 +126,14 @@ class FakeRecognizer:
 
     def _work(self, watch: Watch) -> None:
         end = time.monotonic() + self.wait_s
-        watch.tell(0.1, "Listening")
-        while time.monotonic() < end:
-            time.sleep(0.05)
+        self.working += 1
+        try:
             watch.tell(0.1, "Listening")
+            while time.monotonic() < end:
+                time.sleep(0.05)
+                watch.tell(0.1, "Listening")
+        finally:
+            self.working -= 1
         if self.fault is not None:
             raise self.fault
 

@@ -1,25 +1,22 @@
-// Plays the page's own copy of the recording, all of it or exactly a stretch. Other parts of the page
-// ask for a stretch with the event "ser:play" {start, end}, and hear of every moment with "ser:time"
-// {time}; times are seconds of the whole recording. gradio gives element, props, trigger, watch;
-// timeline.js, which shares this scope, draws.
-const find = (selector) => element.querySelector(selector);
-const audio = find("audio");
+// Plays the page's own copy of the recording, all of it or exactly a stretch. It is there for the
+// whole page: others ask for a stretch with the event "ser:play" {start, end} and hear of every
+// moment with "ser:time" {time}, and of play and pause with "ser:playing"; the picture of the
+// recording over time uses window.serPlayer. Times are seconds of the whole recording.
+const audio = element.querySelector("audio");
 let position = 0;
 let until = null; // where the stretch that is being played ends
 
 const limits = () => [props.value?.from ?? 0, props.value?.to ?? 0];
 const within = (time) => Math.min(limits()[1], Math.max(limits()[0], time));
 const playing = () => !audio.paused;
-const tellTime = () => {
-  showTime();
-  document.dispatchEvent(new CustomEvent("ser:time", { detail: { time: position } }));
-};
+const say = (name, detail) => document.dispatchEvent(new CustomEvent(name, { detail }));
+const tellTime = () => say("ser:time", { time: position });
 
 const follow = () => {
-  position = audio.currentTime;
-  if (position >= (until ?? limits()[1])) {
+  const end = until ?? limits()[1];
+  position = Math.min(audio.currentTime, end);
+  if (position === end) {
     audio.pause();
-    position = until ?? limits()[1];
     until = null;
   }
   tellTime();
@@ -38,37 +35,35 @@ const seek = (time) => {
 };
 const play = (start, end = null) => {
   if (!audio.src) return;
-  position = within(start);
+  seek(start);
   until = end === null ? null : within(end);
-  audio.currentTime = position;
-  audio.play().then(everyFrame, () => {
-    find(".hint").textContent = "Your browser cannot play this kind of file.";
-  });
-  tellTime();
+  audio.play().then(everyFrame, () => say("ser:playing", { failed: true }));
 };
 const toggle = () => {
-  if (playing()) return audio.pause();
-  play(position >= limits()[1] - 0.01 ? limits()[0] : position, until);
+  if (playing()) audio.pause();
+  else play(position >= limits()[1] - 0.01 ? limits()[0] : position, until);
 };
 
 // The copy was kept under the upload's name when the recording was made or chosen.
 let sound = null;
 const load = () => {
-  if (props.value?.sound === sound) return;
-  sound = props.value?.sound ?? null;
-  audio.pause();
-  const copy = window.serCopies?.get(sound)?.url;
-  if (copy) audio.src = copy;
-  else audio.removeAttribute("src");
-  find(".play").disabled = find(".hear").disabled = !copy;
-  position = limits()[0];
+  if (props.value?.sound !== sound) {
+    sound = props.value?.sound ?? null;
+    audio.pause();
+    const copy = window.serCopies?.get(sound)?.url;
+    if (copy) audio.src = copy;
+    else audio.removeAttribute("src");
+    position = limits()[0];
+  }
+  if (props.value) seek(position);
+  say("ser:playing", {});
 };
+watch("value", load);
+load();
 
-const showPlaying = () => {
-  find(".play").classList.toggle("on", playing());
-  find(".play").ariaLabel = playing() ? "Pause" : "Play";
-};
-audio.addEventListener("play", showPlaying);
-audio.addEventListener("pause", showPlaying);
+for (const change of ["play", "pause"]) audio.addEventListener(change, () => say("ser:playing", {}));
 audio.addEventListener("timeupdate", () => playing() && follow()); // no frames in a hidden tab
-document.addEventListener("ser:play", (event) => play(event.detail.start, event.detail.end));
+document.addEventListener("ser:play", ({ detail }) => play(detail.start, detail.end));
+window.serPlayer = {
+  limits, within, playing, seek, play, toggle, position: () => position, ready: () => Boolean(audio.src),
+};

@@ -1,19 +1,24 @@
 // The picture of the recording as a place to go to and to choose from; what each window says.
-// It continues player.js in the same scope.
+// player.js plays. gradio gives element, props, trigger, watch.
+const { limits, within, playing, seek, play, toggle, ready } = window.serPlayer;
+const find = (selector) => element.querySelector(selector);
 const CLICK_PX = 4; // less movement than this between press and release is a click
 const SHORTEST_S = 0.3; // less cannot be analysed
 const CAPTION_WORDS = 12;
 const seeker = find(".seeker");
+let position = window.serPlayer.position();
 let chosen = null; // {start, end} in s
 let view = null; // [first, last] in s, where less than all of it is seen
 
 const canvas = () => find("#timeline .canvas");
 const drawn = () => canvas()?._fullLayout?.xaxis && canvas()._fullLayout;
-const seconds = (time) => {
-  const [minutes, rest] = [Math.floor(time / 60), (time % 60).toFixed(1).padStart(4, "0")];
-  return minutes ? `${minutes}:${rest}` : `${Number(rest).toFixed(1)} s`;
+const clock = (time) => {
+  const rest = (time % 60).toFixed(1);
+  return time < 60 ? rest : `${Math.floor(time / 60)}:${rest.padStart(4, "0")}`;
 };
-const between = ({ start, end }) => `${seconds(start)} to ${seconds(end)}`;
+const unit = (time) => (time < 60 ? " s" : "");
+const seconds = (time) => clock(time) + unit(time);
+const between = ({ start, end }) => `${clock(start)} to ${seconds(end)}`;
 
 // --- what is told in words -------------------------------------------------------------------------
 
@@ -70,17 +75,28 @@ const showCaption = () => {
   }));
 };
 
-function showTime() {
+const showTime = () => {
   if (!props.value) return;
   const index = windowAt(position);
-  find(".clock").textContent = `${seconds(position)} of ${seconds(props.value.duration)}`;
+  const here = `${clock(position)} of ${seconds(props.value.duration)}`;
+  find(".clock").textContent = here;
   seeker.ariaValueNow = position.toFixed(1);
   const top = index === null ? "" : `, ${topOf(index)}`;
-  seeker.ariaValueText = `${seconds(position)} of ${seconds(props.value.duration)}${top}`;
+  seeker.ariaValueText = here + top;
   showWindow(index);
   showCaption();
   keepInView();
-}
+};
+document.addEventListener("ser:time", ({ detail }) => {
+  position = detail.time;
+  showTime();
+});
+document.addEventListener("ser:playing", ({ detail }) => {
+  find(".play").disabled = find(".hear").disabled = !ready();
+  find(".play").classList.toggle("on", playing());
+  find(".play").ariaLabel = playing() ? "Pause" : "Play";
+  if (detail.failed) find(".hint").textContent = "Your browser cannot play this kind of file.";
+});
 const topOf = (index) => {
   const shares = props.value.windows.shares[index];
   const best = shares.indexOf(Math.max(...shares));
@@ -135,6 +151,11 @@ const choose = (one, other) => {
   chosen = end - start > 0.02 ? { start, end } : null;
   showChosen();
 };
+// plotly would answer the press with drags and covers of its own.
+for (const press of ["mousedown", "touchstart"]) {
+  const hide = (event) => overPlot(event.touches?.[0] ?? event) && event.stopPropagation();
+  element.addEventListener(press, hide, { capture: true, passive: true });
+}
 element.addEventListener("pointerdown", (event) => {
   if (event.button !== 0 || !overPlot(event)) return;
   pressed = { time: timeAt(event), x: event.clientX };
@@ -222,17 +243,18 @@ seeker.addEventListener("keydown", (event) => {
 // --- a new answer ----------------------------------------------------------------------------------
 
 const show = () => {
-  load();
   [chosen, view, told, spoken, held] = [null, null, null, [null, null], null];
-  showChosen();
   const { value } = props;
-  find(".part").hidden = !value?.part;
-  find(".window").hidden = !(value?.windows.start.length > 1);
-  seeker.hidden = !value;
   if (!value) return;
+  find(".play").disabled = find(".hear").disabled = !ready();
+  find(".part").hidden = !value.part;
   find(".part p").textContent = value.part ?? "";
-  [seeker.ariaValueMin, seeker.ariaValueMax] = limits();
-  seek(position);
+  find(".window").hidden = value.windows.start.length < 2;
+  [seeker.ariaValueMin, seeker.ariaValueMax] = [value.from, value.to];
+  position = window.serPlayer.position();
+  showChosen();
+  showWindow(value.windows.start.length ? 0 : null);
+  showTime();
 };
 watch("value", show);
 show();

@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from assets.page.listen.player import heard
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
 from ser import plots
@@ -14,25 +15,24 @@ from ser.plots.lanes import time_range
 from ser.prediction import Prediction
 from ser.speech import Sliding
 
-SCRIPTS = ("player.js", "timeline.js", "playhead.js")  # one scope, in this order
 PAUSES, EQUAL = "Along the pauses", "All of one length"
 MOST_OVERLAP = 4  # windows that may hold the same moment: each is computed and remembered anew
 
 
 class Timeline:
-    """The player with its picture, and how the recording is cut into windows."""
+    """The picture to listen by, and how the recording is cut into windows."""
 
     def __init__(self) -> None:
         gr.HTML(asset("listen/timeline.html"))
-        with gr.HTML(
-            html_template=asset("listen/player.html"),
-            js_on_load="\n".join(asset(f"listen/{name}") for name in SCRIPTS),
-            apply_default_css=False,
-            elem_id="player",
-        ) as self.player:
-            self.picture = figure("timeline", "The recording over time")
         self.told = gr.HTML(elem_id="timeline-told")
-        self.cancel = gr.Button("Cancel", elem_id="cancel-part", size="sm", scale=0)
+        self.cancel = gr.Button("Cancel", elem_id="cancel-part", scale=0)
+        with gr.HTML(
+            html_template=asset("listen/score.html"),
+            js_on_load=asset("listen/timeline.js"),
+            apply_default_css=False,
+            elem_id="score",
+        ) as self.score:
+            self.picture = figure("timeline", "The recording over time")
         with gr.Accordion("Windows", open=False, elem_id="windows"):
             self._windows()
 
@@ -57,15 +57,15 @@ class Timeline:
 
     def emptied(self) -> dict[Any, Any]:
         """Nothing to be heard."""
-        return {self.player: None, self.picture: None, self.told: ""}
+        return {self.score: None, self.picture: None, self.told: ""}
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
-        """The picture, and what the player tells of each window."""
+        """The picture, and what is told of each window."""
         drawn = plots.timeline_figure(shown.prediction, shown.sound)
         drawn.update_layout(dragmode=False)  # dragging chooses a stretch
         drawn.update_xaxes(fixedrange=True)
         return {
-            self.player: played(shown),
+            self.score: described(shown.prediction),
             self.picture: drawn.to_plotly_json(),
             self.told: "",
         }
@@ -85,24 +85,22 @@ def sliding(kind: str, length_s: float, hop_s: float) -> Sliding | None:
 
 def is_part(prediction: Prediction) -> bool:
     """Whether less than the whole recording was analysed."""
-    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    start_s, end_s = heard(prediction)
     return end_s - start_s < prediction.duration_s - 1e-3
 
 
 def part_in_words(prediction: Prediction) -> str:
     """Which stretch an answer is for."""
-    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    start_s, end_s = heard(prediction)
     return f"This answer is for {start_s:.1f} to {end_s:.1f} s alone"
 
 
-def played(shown: Shown) -> dict[str, Any]:
-    """What player.js and timeline.js need, with as few digits as they show."""
-    prediction = shown.prediction
-    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+def described(prediction: Prediction) -> dict[str, Any]:
+    """What timeline.js tells, with as few digits as it shows."""
+    start_s, end_s = heard(prediction)
     spans = own_spans(prediction.windows)
     share = f"{prediction.emotion} {prediction.emotions[prediction.emotion]:.0%}"
     return {
-        "sound": shown.copy,
         "duration": prediction.duration_s,
         "from": start_s,
         "to": end_s,

@@ -1,0 +1,34 @@
+"""What plays the recording: always there, so that every part of the page can be heard."""
+
+from typing import Any
+
+import gradio as gr
+
+from assets.page.listen.visit import Shown
+from assets.page.looks import asset
+from ser.prediction import Prediction
+
+
+class Player:
+    """The browser's copy of the recording, and the line that moves through figures over time."""
+
+    def __init__(self) -> None:
+        self.player = gr.HTML(
+            html_template='<audio preload="auto"></audio>',
+            js_on_load=asset("listen/player.js") + asset("listen/playhead.js"),
+            elem_id="player",
+        )
+
+    def emptied(self) -> dict[Any, Any]:
+        """Nothing to be heard."""
+        return {self.player: None}
+
+    def filled(self, shown: Shown) -> dict[Any, Any]:
+        """The sound that the answer is for."""
+        start_s, end_s = heard(shown.prediction)
+        return {self.player: {"sound": shown.copy, "from": start_s, "to": end_s}}
+
+
+def heard(prediction: Prediction) -> tuple[float, float]:
+    """From when to when the answer goes, in seconds of the recording."""
+    return prediction.stretch or (0.0, prediction.duration_s)
