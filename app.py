@@ -31,6 +31,7 @@ log = logging.getLogger("app")  # also when this file is the program
 
 def build_app(models: "Models") -> gr.Blocks:
     """The page; start it with `app.launch(**launch_options())`."""
+    from assets.page import gpu
     from assets.page.api import Api
     from assets.page.batch.tab import BatchTab
     from assets.page.listen.tab import Listen
@@ -48,8 +49,9 @@ def build_app(models: "Models") -> gr.Blocks:
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("One recording", id="listen"):
                 listen = Listen(models, chosen)
-            with gr.Tab("Live", id="live-tab"):
-                LiveTab(models, chosen)
+            if not gpu.LENT:  # nobody borrows a GPU for minutes
+                with gr.Tab("Live", id="live-tab"):
+                    LiveTab(models, chosen)
             with gr.Tab("Many files", id="batch-tab"):
                 BatchTab(models, chosen)
             with gr.Tab("Model", id="model-tab") as model_tab:
@@ -94,17 +96,20 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = read(arguments)
     logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
     log.setLevel(logging.INFO)  # of the libraries only warnings are shown
+    from assets.page import gpu  # first of all that may look for a GPU
     from assets.page.models import Models, found_bundles  # these take seconds, unlike --help
     from ser.recognizer import Recognizer
 
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # leave the block below in good order
     try:
         launched = launch_options(options.mcp)
-        models = Models(
-            Recognizer.from_pretrained(options.bundle),
-            found_bundles(os.environ.get("SER_BUNDLES", "")),
-            hub=options.any_bundle or _for_me_alone(options),
-        )
+        recognizer = Recognizer.from_pretrained(options.bundle)
+        if gpu.LENT:  # what is on the GPU is there before the page starts, and nothing else
+            models = Models(gpu.lent(recognizer))
+        else:
+            others = found_bundles(os.environ.get("SER_BUNDLES", ""))
+            hub = options.any_bundle or _for_me_alone(options)
+            models = Models(recognizer, others, hub=hub)
     except (SerError, OSError) as error:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory(prefix="ser-page-") as folder:

@@ -20,7 +20,8 @@ class Server:
 
     url: str
     app: gr.Blocks
-    recognizer: Any
+    recognizer: Any  # the first of the models
+    models: Models
     uploads: Path  # where gradio keeps what is sent to it
 
     def kept_files(self) -> list[Path]:
@@ -49,6 +50,6 @@ def serve(recognizer: Any, uploads: Path, mcp: bool = False) -> Iterator[Server]
         }
         _, url, _ = app.launch(**options, **launch_options(mcp))
         try:
-            yield Server(url, app, models.get(models.first), uploads)
+            yield Server(url, app, models.get(models.first), models, uploads)
         finally:
             app.close(verbose=False)

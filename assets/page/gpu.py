@@ -1,0 +1,139 @@
+"""Encoders on a GPU that is lent for seconds at a time: ZeroGPU of Hugging Face Spaces.
+
+There the models are moved to "cuda" before the page starts, and only a function decorated with
+`spaces.GPU` reaches the GPU. It runs in a fork of this process: what goes in and comes out is
+pickled, so neither progress nor cancelling reaches it. Elsewhere nothing of this is in the way.
+"""
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import Any, Final, TypeVar, cast
+
+from ser.errors import SerError
+from ser.frames import Frames, FramesOnDemand
+from ser.progress import Watch
+from ser.recognizer import Analysis, Recognizer
+from ser.transcription import BackgroundTranscriber
+
+LENT: Final = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
+if LENT:
+    import spaces  # before any model is loaded
+
+SECONDS: Final = 60  # at most, for one answer; whoever asks for less waits less
+Work = TypeVar("Work", bound=Callable[..., Any])
+_held: list[Recognizer] = []  # the one whose encoders are on the GPU; forks find it here
+
+
+def on_gpu(work: Work) -> Work:
+    """`work`, with a GPU while it runs where one is lent; `work` itself elsewhere."""
+    return cast(Work, spaces.GPU(duration=SECONDS)(work)) if LENT else work
+
+
+def lent(recognizer: Recognizer) -> Recognizer:
+    """The recogniser as pages and programs use it; where no GPU is lent, the one given."""
+    if not LENT:
+        return recognizer
+    if isinstance(recognizer.transcriber, BackgroundTranscriber):
+        recognizer.transcriber.wait()  # what arrives later would not be on the GPU
+    _held[:] = [recognizer]
+    return cast(Recognizer, Borrower(recognizer))
+
+
+def with_encoders(work: Callable[..., Any], encoders: Any, *arguments: Any) -> Any:
+    """`work(encoders, *arguments)`, for what looks into the encoders themselves."""
+    return _answered(_look(work, arguments)) if LENT else work(encoders, *arguments)
+
+
+class Borrower:
+    """Stands for a recogniser and borrows a GPU for each of its answers."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self._own = recognizer
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._own, name)
+
+    def predict(self, *arguments: Any, **options: Any) -> Any:
+        """As `Recognizer.predict`."""
+        return self._ask("predict", arguments, options)
+
+    def predict_many(self, *arguments: Any, **options: Any) -> Iterator[Any]:
+        """As `Recognizer.predict_many`, all in one go."""
+        return iter(self._ask("predict_many", arguments, options))
+
+    def analyse(self, *arguments: Any, **options: Any) -> Any:
+        """As `Recognizer.analyse`."""
+        return self._ask("analyse", arguments, options, progress_at=2)
+
+    def revise(self, *arguments: Any, **options: Any) -> Any:
+        """As `Recognizer.revise`."""
+        return self._ask("revise", arguments, options, progress_at=2)
+
+    def excerpt(self, *arguments: Any, **options: Any) -> Any:
+        """As `Recognizer.excerpt`."""
+        return self._ask("excerpt", arguments, options, progress_at=2)
+
+    def _ask(
+        self, method: str, arguments: Sequence[Any], options: dict[str, Any], progress_at: int = 9
+    ) -> Any:
+        progress = options.pop("progress", None)
+        if len(arguments) > progress_at:
+            progress, arguments = arguments[progress_at], arguments[:progress_at]
+        watch = Watch(progress, options.pop("cancelled", None))
+        watch.tell(0.0, "Waiting for a GPU")
+        sent = [_portable(item) for item in arguments]
+        answer = _answered(_work(method, sent, options))
+        watch.tell(1.0, "Done")
+        return _complete(answer, self._own)
+
+
+@on_gpu
+def _work(method: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
+    """What the held recogniser answers; a fault that a user can mend comes back as a value."""
+    (recognizer,) = _held
+    given = [_complete(item, recognizer, on_device=True) for item in arguments]
+    try:
+        answer = getattr(recognizer, method)(*given, **options)
+        return list(answer) if isinstance(answer, Iterator) else _portable(answer)
+    except SerError as error:  # raised there, it would arrive as a fault of the machine
+        return error
+
+
+@on_gpu
+def _look(work: Callable[..., Any], arguments: Sequence[Any]) -> Any:
+    (recognizer,) = _held
+    try:
+        return work(recognizer.encoders, *arguments)
+    except SerError as error:
+        return error
+
+
+def _answered(answer: Any) -> Any:
+    if isinstance(answer, SerError):
+        raise answer
+    return answer
+
+
+def _portable(item: Any) -> Any:
+    """An analysis without encoders, and what they heard off the GPU; all else as it is."""
+    if not isinstance(item, Analysis):
+        return item
+    return replace(item, frames=() if _is_long(item) else _moved(item.frames, "cpu"))
+
+
+def _complete(item: Any, recognizer: Recognizer, on_device: bool = False) -> Any:
+    """The reverse: with the encoders of this process."""
+    if not isinstance(item, Analysis):
+        return item
+    if len(item.frames) < len(item.windows):
+        return replace(item, frames=FramesOnDemand(recognizer.encoders, item.recording))
+    return replace(item, frames=_moved(item.frames, recognizer.device)) if on_device else item
+
+
+def _is_long(analysis: Analysis) -> bool:
+    return isinstance(analysis.frames, FramesOnDemand)
+
+
+def _moved(frames: Sequence[Frames], device: Any) -> tuple[Frames, ...]:
+    return tuple({name: heard.to(device) for name, heard in part.items()} for part in frames)
