@@ -4,6 +4,7 @@ from typing import Any
 
 import gradio as gr
 
+from assets.page.gpu import with_encoders
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
 from assets.page.models import Models
@@ -88,9 +89,8 @@ class Inside:
                 raise SerError(FORGOTTEN)
             encoders = self.models.get(shown.model).encoders
             recording = shown.whole().recording
-            seen = self_attention(
-                encoders, recording, shown.prediction, encoder, layer, window or 0
-            )
+            wanted = (recording, shown.prediction, encoder, layer, window or 0)
+            seen = with_encoders(self_attention, encoders, *wanted)
             layers = layer_counts(encoders)[encoder]
             return {
                 self.layer: gr.Slider(maximum=layers, value=seen.layer),
