@@ -18,7 +18,9 @@ from ser.labels import EMOTION_COLOURS, EMOTIONS
 from ser.prediction import Prediction
 
 MAX_FILES: Final = 200  # in one table; a browser draws that many rows at once
-AT_ONCE: Final = 8  # files that are sent together; between two lots others in the line get their turn
+AT_ONCE: Final = (
+    8  # files that are sent together; between two lots others in the line get their turn
+)
 MAX_NAME: Final = 400  # characters of a file's name that are kept
 
 Upload = dict[str, str]  # path, where gradio put it, and name, as the visitor knows it
@@ -33,7 +35,9 @@ class BatchTab:
         with gr.Column(elem_classes="card"):
             room = gr.HTML(
                 html_template=asset("batch/batch.html"),
-                js_on_load=asset("batch/files.js") + asset("batch/table.js") + asset("batch/run.js"),
+                js_on_load=asset("batch/files.js")
+                + asset("batch/table.js")
+                + asset("batch/run.js"),
                 colours=EMOTION_COLOURS,
                 limit=MAX_FILES,
                 at_once=AT_ONCE,
