@@ -10,6 +10,7 @@ from markdown_it.token import Token
 
 _FRONT: Final = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
 _LICENCE: Final = re.compile(r"^license:\s*[\"']?([^\"'\n]+?)[\"']?\s*$", re.MULTILINE)
+NO_LICENCE: Final = "the model card names none"
 NO_CARD: Final = '<p class="quiet">This bundle brings no model card.</p>'
 
 
@@ -37,7 +38,21 @@ def licence(card: str) -> str:
     """The licence that the front matter names."""
     front = _FRONT.match(card)
     named = _LICENCE.search(front[1]) if front else None
-    return named[1] if named else "the model card names none"
+    return named[1] if named else NO_LICENCE
+
+
+def licence_sentence(card: str, told: str) -> str:
+    """The weights' licence in a sentence; empty where `told` names it or the card does not."""
+    name = licence(card)
+    if name == NO_LICENCE or _letters(name) in _letters(told):
+        return ""
+    limits = ", for non-commercial use only" if "-nc" in name.lower() else ""
+    return f"The licence of its weights: {name}{limits}."
+
+
+def _letters(text: str) -> str:
+    """ "CC BY-NC 4.0" and "cc-by-nc-4.0" are the same name."""
+    return "".join(filter(str.isalnum, text.lower()))
 
 
 def _tame(link: Token) -> None:

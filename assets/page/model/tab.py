@@ -6,7 +6,7 @@ from typing import Any, Final
 import gradio as gr
 
 from assets.page.looks import asset
-from assets.page.model.card import card_html, licence
+from assets.page.model.card import card_html, licence, licence_sentence
 from assets.page.model.figures import confusions_html, tables_html
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
@@ -118,7 +118,10 @@ class ModelTab:
 
 def notice_html(recognizer: Recognizer) -> str:
     """The foot of the page, with what is to be known of the model that answers."""
-    return asset("notice.html") + fragments.about_the_model(recognizer.bundle.metrics)
+    bundle = recognizer.bundle
+    about = fragments.about_the_model(bundle.metrics)
+    terms = licence_sentence(bundle.card, about)
+    return f"{asset('notice.html')}<h3>The model</h3>{about}{terms and fragments.quiet(terms)}"
 
 
 def _facts(recognizer: Recognizer) -> str:
