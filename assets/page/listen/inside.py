@@ -61,7 +61,7 @@ class Inside:
     def emptied(self) -> dict[Any, Any]:
         """Closed, so that no picture of another answer is taken for this one's."""
         return {
-            self.accordion: gr.Accordion(open=False),
+            self.accordion: gr.update(open=False),
             self.window: gr.Dropdown(choices=[], value=None, visible=False),
             self.told: "",
             self.heat: None,
