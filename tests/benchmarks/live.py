@@ -37,15 +37,18 @@ START_S = 120  # the app may take so long on a busy machine
 
 NOTE_UPDATES = """() => {
   window.updates = [];
+  window.paths = 0;
   const room = document.querySelector("#live");
   new MutationObserver(() => {
     const number = Number(room.dataset.updates);
     if (number !== window.updates.at(-1)?.[0]) window.updates.push([number, performance.now()]);
   }).observe(room, { attributes: true, attributeFilter: ["data-updates"] });
+  room.addEventListener("ser:drawn", () => { window.paths += 1; });
 }"""
 COUNTS = """() => {
   const { sent, received } = document.querySelector("#live").dataset;
-  return { sent: Number(sent), received: Number(received), updates: window.updates };
+  return { sent: Number(sent), received: Number(received), updates: window.updates,
+    paths: window.paths };
 }"""
 
 
@@ -88,7 +91,8 @@ def _report(counts: dict[str, Any], wall_s: float) -> None:
     longest_s = max(after - before for before, after in pairwise(times)) / 1000
     print(
         f"{wall_s:.1f} s: {updates[-1][0] / wall_s:.2f} answers and {len(times) / wall_s:.2f} "
-        f"renewals of the page a second, longest wait {longest_s:.2f} s; "
+        f"renewals of the bars a second, longest wait {longest_s:.2f} s; "
+        f"path drawn {counts['paths'] / wall_s:.2f} times a second; "
         f"sound taken {counts['sent']:.2f} s, received {counts['received']:.2f} s"
     )
 

@@ -139,7 +139,7 @@ def test_a_closed_page_is_no_longer_listened_to(visit: Visit) -> None:
     start(open_live(visit))
     assert listeners() == 1
     visit.page.close()
-    eventually(lambda: listeners() == 0, "the thread goes on for nobody", patience_s=6)
+    eventually(lambda: listeners() == 0, "the thread goes on for nobody", patience_s=10)
 
 
 def test_a_page_out_of_sight_stops_by_itself(visit: Visit) -> None:

@@ -50,6 +50,27 @@ const makeBars = (names) => {
   }));
 };
 
+// Where the browser draws the cube without a graphics card, that may take most of its time: the
+// path then moves more seldom, so that bars, button and the sending of sound stay quick.
+const trail = { free: 0 };
+const showTrail = (figure) => {
+  const began = performance.now();
+  if (began < trail.free) return;
+  trail.free = Infinity;
+  find("#trail .canvas")?.dispatchEvent(new CustomEvent("ser:figure", { bubbles: true, detail: figure }));
+  requestAnimationFrame(() => requestAnimationFrame(() => {
+    const now = performance.now();
+    trail.free = now + Math.min(3000, 1.5 * (now - began));
+  }));
+};
+// The first drawing takes longest; nobody speaks yet.
+const prepareTrail = async () => {
+  const drawn = new Promise((resolve) => { room.addEventListener("ser:drawn", resolve, { once: true }); });
+  trail.free = 0;
+  showTrail(props.empty);
+  await Promise.race([drawn, pause(5000)]);
+};
+
 let spoken = { emotion: null, at: -SPOKEN_MS };
 const speak = (emotion) => {
   const now = performance.now();
@@ -103,7 +124,7 @@ const showReply = (reply) => {
     session.after = newest.number;
     session.updates += reply.updates.length;
     showUpdate(newest);
-    find("#trail .canvas")?.dispatchEvent(new CustomEvent("ser:figure", { bubbles: true, detail: reply.figure }));
+    showTrail(reply.figure);
   }
   // for whoever measures: plain numbers, no sound
   Object.assign(room.dataset, {
@@ -192,6 +213,7 @@ const start = async () => {
   complain("");
   tell("Allow the microphone if your browser asks.");
   setState("starting");
+  await prepareTrail();
   const waiting = [];
   let microphone;
   try {
@@ -249,6 +271,7 @@ const finish = async () => {
   await session.microphone.stop();
   const { id, after } = session;
   const reply = await Promise.race([server.end({ id, after }), pause(PATIENCE_MS)]);
+  trail.free = 0; // the last answer is drawn in any case
   if (reply?.updates) showReply(reply);
   if (session.ended) complain(session.ended);
   tell(session.ended ? "" : "Listening has ended.");

@@ -23,7 +23,7 @@ from ser.plots.trail import TRAIL_S
 MAX_STREAMS: Final = 2
 """Each is answered twice a second, and an answer takes about 0.2 s of one core: on two cores a
 third voice would leave nothing for recordings, and no voice would be answered in time."""
-IDLE_S: Final = 8.0  # a page that sends nothing for so long is gone
+IDLE_S: Final = 20.0  # a page that sends nothing for so long is gone, not only busy with drawing
 MAX_BLOCK_S: Final = 10.0  # of sound in one message
 GRACE_S: Final = 15.0  # beyond the ten minutes by the clock, for sound that comes late
 

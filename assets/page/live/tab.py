@@ -14,6 +14,7 @@ from assets.page.queue import PRIVATE
 from assets.page.telling import sentence
 from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS
 from ser.live import MAX_LIVE_S
+from ser.plots import trail_figure
 
 LAST_ANSWER_S: Final = 5.0  # how long the end waits for it
 
@@ -49,6 +50,7 @@ class LiveTab:
                     worklet=asset("live/worklet.js"),
                     colours=EMOTION_COLOURS,
                     limit_s=MAX_LIVE_S,
+                    empty=trail_figure([]).to_plotly_json(),
                 )
             with gr.Column(elem_classes="card live-answer-card", min_width=280):
                 gr.HTML(asset("live/answer.html").replace("SCALES", _scales()))
