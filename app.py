@@ -14,6 +14,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when imported
+# torch's threads sleep while they wait for each other: two that spin took 12 s for what one does in
+# 0.2 s, on two cores with other work to do, such as a second visitor's.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
 from starlette.routing import Route
