@@ -42,7 +42,7 @@ def cube_layout(
     """The layout of every figure in the cube: on a phone only height and scene differ."""
     annotations = [*region_names(regions, narrow), *labels]
     if narrow:
-        scene = _scene(distance=1.2, narrow=True)
+        scene = _scene(distance=1.32, narrow=True)
         return {"height": 300, "scene": {**scene, "annotations": annotations}}
     return {
         "height": 450,

@@ -103,8 +103,10 @@ def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) ->
     figure = go.Figure()
     for panel, (across, up) in enumerate(combinations(AXES, 2)):
         number = "" if panel == 0 else str(panel + 1)
-        place = {"xaxis": f"x{number}", "yaxis": f"y{number}", "showlegend": False}
-        figure.add_traces([flat_region(region, across, up, place) for region in regions])
+        axes = {"xaxis": f"x{number}", "yaxis": f"y{number}"}
+        place = {**axes, "showlegend": False}
+        named = {**axes, "showlegend": panel == 0}
+        figure.add_traces([flat_region(region, across, up, named) for region in regions])
         if len(takes) == 1 and len(takes[0].prediction.windows) > 1:
             figure.add_trace(_flat_path(takes[0].prediction.windows, across, up, place))
         figure.add_trace(_flat_points(takes, across, up, place))
@@ -120,14 +122,18 @@ def projections_figure(takes: Sequence[Take], regions: Sequence[Region] = ()) ->
             }
         )
     figure.update_layout(
-        height=320, margin={"l": 44, "r": 10, "t": 10, "b": 44}, hovermode="closest"
+        height=360,
+        margin={"l": 44, "r": 10, "t": 10, "b": 44},
+        hovermode="closest",
+        legend={"orientation": "h", "y": -0.2, "yanchor": "top"},
     )
     stacked = {
         f"{kind}axis{number}": {"domain": domain}
         for number, low in (("", 0.72), ("2", 0.36), ("3", 0.0))
         for kind, domain in (("x", [0.0, 1.0]), ("y", [low, low + 0.28]))
     }
-    narrow = {"height": 900, **_merged(figure, stacked)}
+    legend = {"orientation": "h", "y": -0.06, "yanchor": "top"}
+    narrow = {"height": 960, "legend": legend, **_merged(figure, stacked)}
     return described(figure, f"Three sides of the cube: {_in_words(takes)}.", narrow)
 
 
@@ -172,7 +178,8 @@ def _flat_points(takes: Sequence[Take], across: str, up: str, place: dict) -> go
         y=[take.prediction.attributes[up] for take in takes],
         mode="markers+text",
         text=[f"<b>{escape(take.name, quote=False)}</b>" for take in takes],
-        textposition="top center",
+        textposition=[_beside(take.prediction.attributes[across]) for take in takes],
+        cliponaxis=False,
         marker={
             "size": 11,
             "color": [EMOTION_COLOURS[take.prediction.emotion] for take in takes],
@@ -182,6 +189,13 @@ def _flat_points(takes: Sequence[Take], across: str, up: str, place: dict) -> go
         hovertemplate="%{customdata}: %{x:.2f}, %{y:.2f}<extra></extra>",
         **place,
     )
+
+
+def _beside(value: float) -> str:
+    """Where a name has room: towards the middle of the axis from either end of it."""
+    if value > ATTRIBUTE_MAX - 1.5:
+        return "top left"
+    return "top right" if value < ATTRIBUTE_MIN + 1.5 else "top center"
 
 
 def _flat_axis(name: str) -> dict:

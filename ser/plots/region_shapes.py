@@ -14,7 +14,7 @@ from ser.regions import Region
 
 META = "region"
 ELLIPSE_POINTS = 40
-NAME_STEP = 0.6  # between two names, in units of the scales
+NAME_STEP = 0.65  # between two names, in units of the scales
 
 # Directions on the screen, as the first camera (`CAMERA_EYE`) sees the axes.
 RIGHT = np.array([0.770, 0.638, 0.0])
@@ -47,7 +47,7 @@ def region_names(regions: Sequence[Region], narrow: bool) -> list[dict]:
     """
     if not regions:
         return []
-    away, unit = (62, 22) if narrow else (105, 38)  # in pixels
+    away, unit = (60, 20) if narrow else (105, 38)  # in pixels
     centres = _centres(regions)
     return [
         {
@@ -94,6 +94,7 @@ def flat_region(region: Region, across: str, up: str, place: dict) -> go.Scatter
         text=f"{region.emotion.capitalize()}: {region.count} recordings",
         hoverinfo="text",
         meta=META,
+        legendgroup=region.emotion,
         **place,
     )
 

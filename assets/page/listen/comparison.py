@@ -52,7 +52,7 @@ def _item(take: Take, takes: Takes) -> str:
     ticked = " checked" if take.number in takes.ticked else ""
     on_page = take.number == takes.current
     shows = (
-        '<span class="on-page">shown above</span>'
+        '<span class="on-page">on the page</span>'
         if on_page
         else f'<button type="button" data-does="choose" aria-label="Show {title}">Show</button>'
     )
