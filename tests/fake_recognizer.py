@@ -78,7 +78,10 @@ class FakeRecognizer:
         return FakeAnalysis(waveform, prediction)
 
     def predict(
-        self, audio: str | os.PathLike[str], transcript: str | None = None, **options: Any
+        self,
+        audio: str | os.PathLike[str] | Waveform,
+        transcript: str | None = None,
+        **options: Any,
     ) -> Prediction:
         """The prediction alone."""
         return self.analyse(audio, transcript, **options).prediction
