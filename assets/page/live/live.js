@@ -1,7 +1,7 @@
 // Microphone -> server -> what is shown. gradio gives element, props, server, trigger, watch.
 const PAUSE_MS = 200; // between two messages; each takes all sound that has come meanwhile
 const AT_ONCE_S = 5; // of sound in one message, after the connection was slow
-const PATIENCE_MS = 8000; // without an answer, before the connection counts as lost
+const PATIENCE_MS = 15000; // without an answer, before the connection counts as lost
 const HIDDEN_MS = 30000; // the page may be out of sight so long
 const SPOKEN_MS = 5000; // a screen reader is told a new emotion not more often
 
