@@ -17,6 +17,7 @@ const follow = () => {
   position = Math.min(audio.currentTime, end);
   if (position === end) {
     audio.pause();
+    audio.currentTime = end; // sound runs on for a moment before anybody can stop it
     until = null;
   }
   tellTime();
@@ -62,6 +63,7 @@ watch("value", load);
 load();
 
 for (const change of ["play", "pause"]) audio.addEventListener(change, () => say("ser:playing", {}));
+audio.addEventListener("pause", follow); // the last frame may be a while ago
 audio.addEventListener("timeupdate", () => playing() && follow()); // no frames in a hidden tab
 document.addEventListener("ser:play", ({ detail }) => play(detail.start, detail.end));
 window.serPlayer = {

@@ -2,6 +2,13 @@
 // player.js plays. gradio gives element, props, trigger, watch.
 const { limits, within, playing, seek, play, toggle, ready } = window.serPlayer;
 const find = (selector) => element.querySelector(selector);
+const hear = (name, act) => {
+  const listener = (event) => {
+    if (element.isConnected) act(event);
+    else document.removeEventListener(name, listener); // the tab has made this part anew
+  };
+  document.addEventListener(name, listener);
+};
 const CLICK_PX = 4; // less movement than this between press and release is a click
 const SHORTEST_S = 0.3; // less cannot be analysed
 const CAPTION_WORDS = 12;
@@ -87,11 +94,11 @@ const showTime = () => {
   showCaption();
   keepInView();
 };
-document.addEventListener("ser:time", ({ detail }) => {
+hear("ser:time", ({ detail }) => {
   position = detail.time;
   showTime();
 });
-document.addEventListener("ser:playing", ({ detail }) => {
+hear("ser:playing", ({ detail }) => {
   find(".play").disabled = find(".hear").disabled = !ready();
   find(".play").classList.toggle("on", playing());
   find(".play").ariaLabel = playing() ? "Pause" : "Play";
@@ -195,7 +202,7 @@ const keepInView = () => {
   if (!view || !playing() || (position >= view[0] && position <= view[1])) return;
   look([position, position + view[1] - view[0]]);
 };
-document.addEventListener("ser:drawn", (event) => {
+hear("ser:drawn", (event) => {
   if (event.target !== canvas()) return;
   layOver();
   if (view && drawn().xaxis.range[0] !== view[0]) look(view); // drawn anew, as in another theme
