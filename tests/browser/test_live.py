@@ -44,7 +44,19 @@ def listeners() -> int:
     return sum(thread.name == "live" for thread in threading.enumerate())
 
 
-def open_live(visit: Visit, theme: str = "light") -> Visit:
+# Drawing in three dimensions without a graphics card takes most of a test's time.
+NO_DRAWING = """window.Plotly = {
+  react: async (canvas) => { canvas.on = () => {}; },
+  purge: () => {},
+};"""
+
+
+def open_live(visit: Visit, theme: str = "light", drawn: bool = False) -> Visit:
+    if not drawn:
+        visit.page.route(
+            "**/vendor/plotly.min.js",
+            lambda route: route.fulfill(body=NO_DRAWING, content_type="text/javascript"),
+        )
     visit.open(theme).page.get_by_role("tab", name="Live").click()
     visit.page.wait_for_selector("#live .live-toggle")
     return visit
@@ -71,7 +83,7 @@ def nobody_left() -> Iterator[None]:
 
 
 def test_answers_follow_the_voice_and_no_sound_is_lost(visit: Visit) -> None:
-    open_live(visit)
+    open_live(visit, drawn=True)
     assert not visit.page.locator("#live .headline").is_visible(), "an answer before any sound"
     start(visit, updates=6)
     lines = visit.page.locator(".live-bars li").all_inner_texts()
@@ -231,7 +243,7 @@ def test_the_window_can_be_changed_while_it_listens(visit: Visit) -> None:
 
 @pytest.mark.parametrize("visit", [360], indirect=True)
 def test_it_fits_a_phone_and_nothing_jumps_between_answers(visit: Visit) -> None:
-    start(open_live(visit, "dark"))
+    start(open_live(visit, "dark", drawn=True))
     assert visit.page.evaluate("[document.documentElement.scrollWidth, innerWidth]") == [360, 360]
     visit.page.wait_for_selector("#trail .main-svg")
     time.sleep(1)
