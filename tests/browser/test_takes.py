@@ -155,7 +155,6 @@ def test_a_recording_that_made_room_is_told_kindly(
     answered(visit, 2)
     open_card(visit, "takes")
     visit.page.get_by_role("button", name="Show 1 lively").click()
-    visit.page.wait_for_selector("#facts >> text=lively", state="attached")
     eventually(
         lambda: visit.page.locator(f"{ENTRIES}[aria-current]").get_attribute("data-number") == "1",
         "the first take is not shown again",
