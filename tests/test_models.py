@@ -68,7 +68,7 @@ def test_two_at_once_load_one_and_nobody_else_waits() -> None:
 
 def test_the_least_recently_used_goes_and_the_first_stays() -> None:
     load = Loader()
-    known = models(load, **{name: name for name in "abc"})
+    known = models(load, a="a", b="b", c="c")
     assert MAX_LOADED == 3
     for name in ("a", "b", "a", "c", "a"):  # with the first, c makes b one too many
         known.get(name)

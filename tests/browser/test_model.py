@@ -85,7 +85,7 @@ def test_another_model_answers_for_this_visit_alone(visit: Visit, voice: Path) -
     page.get_by_role("tab", name="One recording").click()
     visit.upload(voice)
     visit.wait_for_result()
-    models = visit.server.models
+    models: Any = visit.server.models
     assert models.get("other").paths[-1].endswith("my voice.flac")
     assert not any(path.endswith("my voice.flac") for path in models.get(models.first).paths)
     page.reload()
