@@ -9,6 +9,7 @@ const place = (canvas) => {
   line.hidden = !(x >= 0 && x <= xaxis?._length);
   if (line.hidden) return;
   if (!line.isConnected) room.append(line);
+  room.style.position = "relative";
   line.style.height = `${size.h}px`;
   line.style.transform =
     `translate(${canvas.offsetLeft + xaxis._offset + x}px, ${canvas.offsetTop + size.t}px)`;
