@@ -6,15 +6,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ser.audio import SAMPLE_RATE_HZ, Waveform
 from ser.bundle import EMBEDDED
+from ser.errors import AudioError, NoSpeechError
 from ser.recognizer import Recognizer
 from ser.regions import from_metrics
 from tests.conftest import REPOSITORY
 from training.corpora import read_ravdess
+from training.corpora.base import audio_files
 from training.embedded.answers import ask
 from training.embedded.evaluate import BAD_WORDS, HAPPY_WORDS, regions_of_emotions
 from training.embedded.figures import quality
 from training.embedded.plans import SHIPPED, folds
+from training.embedded.store import speech_of
 
 EXAMPLES = sorted((REPOSITORY / "assets" / "examples").glob("*.flac"))
 
@@ -76,3 +80,23 @@ def test_words_move_the_answer_of_a_neutral_voice(recognizer: Recognizer, data_d
         for words in (HAPPY_WORDS, BAD_WORDS)
     )
     assert (happy > bad)[~np.isnan(happy)].all()
+
+
+@pytest.mark.parametrize("seconds", [0.5, 30.0])
+def test_short_and_long_speech_get_a_whole_answer(
+    recognizer: Recognizer, data_dir: Path, seconds: float
+) -> None:
+    clips = [c for c in read_ravdess(data_dir / "ravdess").clips if c.speaker == "17"][:20]
+    speech = np.concatenate([speech_of(clip.path, 8.0).samples for clip in clips])
+    begin = int(0.3 * SAMPLE_RATE_HZ)  # within the first words
+    part = Waveform(speech[begin : begin + int(seconds * SAMPLE_RATE_HZ)])
+    prediction = recognizer.predict(part, transcript="")
+    assert sum(prediction.emotions.values()) == pytest.approx(1)
+    assert prediction.speech_s > 0.5 * seconds
+
+
+def test_sounds_that_are_no_speech_get_no_emotion(recognizer: Recognizer, data_dir: Path) -> None:
+    sounds = [path for path in audio_files(data_dir / "esc10") if path.name.startswith("5-")]
+    answers = list(recognizer.predict_many(sounds, [""] * len(sounds)))
+    refused = [isinstance(answer, NoSpeechError | AudioError) for answer in answers]
+    assert np.mean(refused) > 0.9
