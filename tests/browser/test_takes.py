@@ -184,7 +184,7 @@ def test_regions_are_drawn_where_they_are_asked_for_and_the_camera_stays(visit: 
     eventually(lambda: drawn(visit, "cube").count("region") == 3, "no regions in the cube")
     assert eye_of_cube(visit) == pytest.approx(eye, abs=0.02)
     names = visit.page.locator("#cube .annotation-text-g")
-    assert {"Angry", "Sad"} <= set(names.all_inner_texts())
+    assert {"Angry", "Sad"} <= set(names.all_text_contents())
     visit.page.locator("#three-sides .label-wrap").click()
     visit.page.wait_for_selector("#sides .main-svg")
     eventually(lambda: drawn(visit, "sides").count("region") == 6, "no regions from the sides")
