@@ -1,6 +1,7 @@
 """Peaks and weights of words, against numbers that can be counted by hand."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -67,7 +68,7 @@ def test_the_text_s_peak_is_its_heaviest_word_with_near_ones_as_heavy() -> None:
 
 @pytest.mark.parametrize("missing", [EncoderAttention((), (), ()), None])
 def test_an_encoder_that_was_left_out_has_no_peak(missing: EncoderAttention | None) -> None:
-    attention = {} if missing is None else {"roberta": missing}
+    attention: dict[str, Any] = {} if missing is None else {"roberta": missing}
     assert peak(answer(**attention), "roberta") is None
     assert weighed_text(answer(**attention)) is None
 

@@ -98,9 +98,7 @@ def visit(url: str, recording: Path, memory: Memory, patience_s: float) -> None:
         answered = time.monotonic()
         page.wait_for_selector("#timeline .main-svg")
         drawn = time.monotonic()
-        windows = (
-            page.inner_text("#score .window h3") if page.is_visible("#score .window") else ""
-        )
+        windows = page.inner_text("#score .window h3") if page.is_visible("#score .window") else ""
         print(f"{recording.name}: {page.inner_text('#facts dd')}; {windows}")
         print(f"  answered after {answered - began:.0f} s, drawn {drawn - answered:.1f} s later")
         for name, before, peak in zip(("all", "own"), before_mb, memory.peak_mb, strict=True):
