@@ -17,6 +17,7 @@ class EmbeddedConfig:
     work: Path
     bundle: Path
     seed: int
+    cross_validate: bool
     copies: int
     max_seconds: float
     batch_size: int
