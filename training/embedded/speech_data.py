@@ -12,6 +12,7 @@ from torch.utils.data import Dataset, Sampler
 from ser.audio import SAMPLE_RATE_HZ
 from training.corpora import Clip
 from training.embedded.store import AudioStore
+from training.targets import derived_attributes
 
 BUCKET_BATCHES = 8
 SPEAKER_POWER = 0.5
@@ -121,10 +122,20 @@ class AsDrawn(Dataset[list[Draw]]):
         return draws
 
 
-def class_indexes(clips: Sequence[Clip], emotions: Sequence[str]) -> Tensor:
-    """Index [N] of each clip's class in `emotions`; -1 for a class that is not among them."""
-    place = {name: index for index, name in enumerate(emotions)}
-    return torch.tensor([place.get(clip.label, -1) for clip in clips])
+@dataclass(frozen=True)
+class Targets:
+    """Truth of all clips."""
+
+    emotions: tuple[str, ...]
+    classes: Tensor  # [N] place among the emotions
+    attributes: Tensor  # [N, 3] arousal, valence, dominance in 1..7, derived from the class
+
+    @classmethod
+    def of(cls, clips: Sequence[Clip], emotions: Sequence[str]) -> "Targets":
+        """The clips' own labels; all must be among `emotions`."""
+        classes = torch.tensor([emotions.index(clip.label) for clip in clips])
+        attributes = torch.tensor([derived_attributes(c.label, c.strong) for c in clips])
+        return cls(tuple(emotions), classes, attributes)
 
 
 def count_table(clips: Sequence[Clip], splits: Sequence[str]) -> str:
