@@ -29,6 +29,9 @@ FLAGS = [
     "--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream",
 ]  # fmt: skip
 PATIENCE_MS = 60_000  # a machine may be busy with other work
+FIGURES = {"over-time": "timeline", "listened": "attention", "attributes": "cube"}
+AT_REST = """() => new Promise(requestAnimationFrame).then(
+  () => !document.getAnimations().some((one) => one instanceof CSSTransition))"""
 
 
 @dataclass
@@ -52,17 +55,33 @@ class Visit:
     def try_example(self, number: int = 0) -> None:
         self.page.locator(".examples button").nth(number).click()
 
-    def wait_for_result(self) -> None:
-        """The answer, with everything unfolded."""
+    def wait_for_answer(self) -> None:
+        """The headline, and all other cards as they are."""
         self.page.wait_for_selector("#summary .headline")
-        self.unfold()
-        self.page.wait_for_selector("#cube .main-svg")
 
-    def unfold(self) -> None:
-        """Open every closed card of the tab."""
+    def wait_for_result(self) -> None:
+        """The answer, with everything unfolded; the cube alone takes seconds without a GPU."""
+        self.wait_for_answer()
         closed = self.page.locator(".fold:visible > .label-wrap:not(.open)")
         while closed.count():
             closed.first.click()
+        self.page.wait_for_selector("#cube .main-svg")
+
+    def unfold(self, card: str) -> None:
+        """Open one closed card, and wait for its figure where it has one."""
+        self.page.locator(f"#{card} > .label-wrap:not(.open)").click()
+        if card in FIGURES:
+            self.page.wait_for_selector(f"#{FIGURES[card]} .main-svg")
+
+    def revise(self, text: str) -> None:
+        """Analyse with another text."""
+        self.page.fill("#transcript textarea", text)
+        self.page.get_by_role("button", name="Analyse with this text").click()
+
+    def switch_theme(self) -> None:
+        """Light becomes dark or dark light, with all colours at rest afterwards."""
+        self.page.click("#header .theme")
+        self.page.wait_for_function(AT_REST)
 
     @property
     def headline(self) -> str:
@@ -135,9 +154,11 @@ def visiting(server: Server, chromium: "Browser", width: int = 1200) -> Iterator
     context.set_default_timeout(PATIENCE_MS)
     visit = Visit(context.new_page(), server)
     visit.listen()
-    yield visit
-    context.close()
-    assert visit.complaints == []
+    try:
+        yield visit
+    finally:
+        context.close()
+    assert visit.complaints == []  # what went wrong above says more than they do
 
 
 @pytest.fixture

@@ -45,8 +45,8 @@ def answered(fake_server: Server, chromium: "Browser", voice: Path) -> Iterator[
     """One visit with one answer, at which all of these look."""
     with visiting(fake_server, chromium) as visit:
         visit.open().upload(voice)
-        visit.wait_for_result()
-        visit.page.wait_for_selector("#attention .main-svg")
+        visit.wait_for_answer()
+        visit.unfold("listened")
         visit.page.evaluate(HEAR)
         yield visit
 
@@ -150,7 +150,7 @@ def test_words_are_walked_with_arrow_keys_and_heard_when_pressed(
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_every_shade_leaves_its_word_readable(answered: Visit, theme: str) -> None:
     if theme == "dark":
-        answered.page.click("#header .theme")
+        answered.switch_theme()
     shades: list[list[str]] = answered.page.locator(WORDS).evaluate_all(
         """(all) => all.map((e) => {
           const { color, backgroundImage } = getComputedStyle(e);
@@ -195,7 +195,8 @@ def test_the_inside_of_an_encoder_is_shown_when_it_is_opened(
     }
     with visiting(tiny, chromium) as visit:
         visit.open().upload(voice)
-        visit.wait_for_result()
+        visit.wait_for_answer()
+        visit.unfold("listened")
         title = visit.page.locator("#inside button").first
         title.click()
         visit.page.wait_for_selector("#self-attention .main-svg")
@@ -207,8 +208,7 @@ def test_the_inside_of_an_encoder_is_shown_when_it_is_opened(
         visit.page.get_by_label("RoBERTa").check()
         visit.page.wait_for_selector("#inside-told >> text=roberta had nothing to read")
         assert heat(visit) is None, "an old picture looks like a new one"
-        visit.page.fill("#transcript textarea", "i hate this")
-        visit.page.get_by_role("button", name="Analyse with this text").click()
+        visit.revise("i hate this")
         visit.page.wait_for_selector("#written-by >> text=Written by you.")
         told = visit.page.locator("#inside-told")
         eventually(lambda: not told.is_visible(), "what belongs to another answer is left open")
