@@ -28,7 +28,6 @@ const template = () => {
     xaxis: axis,
     yaxis: axis,
     scene: { xaxis: wall, yaxis: wall, zaxis: wall },
-    modebar: { bgcolor: "rgba(0,0,0,0)", color: ink, activecolor: ink },
     hoverlabel: { bgcolor: isDark() ? "#000" : "#fff", bordercolor: grid, font: { color: ink } },
   } };
 };
@@ -106,6 +105,14 @@ save.addEventListener("click", async () => {
   );
 });
 
+// Whoever has turned a cube finds the way back. plotly's own button would stand inside the image,
+// where screen readers do not look for buttons.
+const turnBack = element.querySelector(".turn-back");
+turnBack.addEventListener("click", async () => {
+  const Plotly = await window.serPlotly;
+  Plotly.relayout(canvas, { "scene.camera": (given ?? props.value).layout.scene.camera });
+});
+
 // Regions of the emotions come with the figure and are drawn when somebody asks for them.
 const isShown = ({ meta, name }) => ![meta, name].includes("region") || Boolean(window.serRegions);
 
@@ -122,6 +129,7 @@ const draw = async () => {
   const Plotly = await window.serPlotly;
   const figure = given ?? props.value;
   save.hidden = !figure?.data;
+  turnBack.hidden = !figure?.data || !figure.layout.scene;
   if (!figure?.data) {
     Plotly.purge(canvas);
     listening = false;
@@ -143,11 +151,8 @@ const draw = async () => {
     data[data.findIndex(isWords)] = { ...allWords, base: [], x: [], y: [], text: [], customdata: [] };
   }
   if (matchMedia("(pointer: coarse)").matches && !layout.scene) layout.dragmode = false;
-  await Plotly.react(canvas, isDark() ? data.map(forDark) : data, layout, {
-    displaylogo: false,
-    displayModeBar: Boolean(layout.scene),
-    modeBarButtons: [["resetCameraDefault3d"]],
-  });
+  const drawn = isDark() ? data.map(forDark) : data;
+  await Plotly.react(canvas, drawn, layout, { displayModeBar: false });
   fitLabels(Plotly);
   if (!listening) canvas.on("plotly_relayout", () => fitLabels(Plotly)); // zoom, change of width
   if (!listening) canvas.on("plotly_afterplot", tellDrawn);

@@ -12,3 +12,16 @@ new MutationObserver(tellAll).observe(document.body, {
   subtree: true, childList: true, attributes: true, attributeFilter: ["class"],
 });
 tellAll();
+
+// The page is shown when its last parts are there; see page.css.
+const header = element.querySelector("header");
+const show = () => { header.dataset.ready = ""; };
+const LAST = ["#recording .record-button", ".examples button", "#summary .invitation"];
+const whenWhole = new MutationObserver(() => {
+  if (!LAST.every((part) => document.querySelector(part))) return;
+  whenWhole.disconnect();
+  requestAnimationFrame(show);
+});
+whenWhole.observe(document.body, { subtree: true, childList: true });
+const LONGEST_MS = 8000; // whatever happens, nobody is left before an empty page
+setTimeout(show, LONGEST_MS);

@@ -26,15 +26,17 @@ def theme() -> gr.themes.Base:
 def figure(name: str, label: str) -> gr.HTML:
     """A place for a plotly figure; gr.Plot forgets the camera and cannot be read in dark mode.
 
-    Its button saves the picture, named `name`, in the browser.
+    Its buttons save the picture, named `name`, in the browser, and turn a cube back.
     """
     canvas = f'<div class="canvas" role="img" aria-label="{label}"></div>'
-    save = (
+    beside = (
+        '<div class="beside"><button type="button" class="turn-back" hidden '
+        f'aria-label="Turn back: {label}">Turn back</button>'
         '<button type="button" class="save-picture" hidden '
-        f'data-name="{name}" aria-label="Save as PNG: {label}">Save as PNG</button>'
+        f'data-name="{name}" aria-label="Save as PNG: {label}">Save as PNG</button></div>'
     )
     return gr.HTML(
-        html_template=canvas + save,
+        html_template=canvas + beside,
         js_on_load=asset("figure.js"),
         elem_id=name,
         apply_default_css=False,
