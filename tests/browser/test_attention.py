@@ -200,12 +200,12 @@ def test_the_inside_of_an_encoder_is_shown_when_it_is_opened(
         title = visit.page.locator("#inside button").first
         title.click()
         visit.page.wait_for_selector("#self-attention .main-svg")
-        visit.page.get_by_label("WavLM").check()
+        visit.page.get_by_role("radio", name="WavLM").check()
         eventually(lambda: shows(visit, seen[2]), "not the last layer of WavLM")
         visit.page.focus("#inside-layer input[type=range]")
         visit.page.keyboard.press("ArrowLeft")
         eventually(lambda: shows(visit, seen[1]), "not the first layer")
-        visit.page.get_by_label("RoBERTa").check()
+        visit.page.get_by_role("radio", name="RoBERTa").check()
         visit.page.wait_for_selector("#inside-told >> text=roberta had nothing to read")
         assert heat(visit) is None, "an old picture looks like a new one"
         visit.revise("i hate this")
