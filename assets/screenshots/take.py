@@ -22,6 +22,11 @@ from tests.page_server import Server, serve  # noqa: E402
 
 TEXT = "What a lovely surprise! I am so happy that you came!"
 SHOTS = {"light": (1200, 900), "dark": (1200, 900), "phone": (360, 760)}
+OPENED = {  # cards, by their id, and the figure that each of them draws
+    "light": {"over-time": "timeline", "attributes": "cube"},
+    "dark": {"listened": "attention"},
+    "phone": {},
+}
 
 
 def take(browser: Browser, server: Server, name: str) -> None:
@@ -31,19 +36,31 @@ def take(browser: Browser, server: Server, name: str) -> None:
         viewport={"width": width, "height": height},
         device_scale_factor=2 if name == "phone" else 1,
     )
-    page.set_default_timeout(120_000)
+    page.set_default_timeout(240_000)
     page.goto(f"{server.url}?__theme={'dark' if name == 'dark' else 'light'}")
     page.click(".examples button >> nth=0")
-    page.wait_for_selector("#cube .main-svg")
+    page.wait_for_selector("#summary .headline")
     page.fill("#transcript textarea", TEXT)
     page.get_by_role("button", name="Analyse with this text").click()
     page.wait_for_selector("#written-by >> text=Written by you.")
+    for card, figure in OPENED[name].items():
+        page.click(f"#{card} > .label-wrap")
+        page.wait_for_selector(f"#{figure} .main-svg")
+        if figure == "cube":
+            page.get_by_label("Show where the emotions lie").check()
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     if name == "phone":
         page.evaluate("document.getElementById('result').scrollIntoView()")
+    page.mouse.move(0, 0)
     page.wait_for_timeout(3000)  # the figures are drawn
     path = HERE / f"{name}.png"
-    page.screenshot(path=path, full_page=name != "phone")
+    if name == "phone":
+        page.screenshot(path=path)
+    else:  # down to the last of the opened cards
+        last = page.locator(f"#{list(OPENED[name])[-1]}").bounding_box()
+        assert last is not None
+        seen = {"x": 0, "y": 0, "width": width, "height": last["y"] + last["height"] + 16}
+        page.screenshot(path=path, full_page=True, clip=seen)
     few_colours(Image.open(path).convert("RGB")).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
