@@ -13,7 +13,8 @@ from ser.bundle import EMBEDDED
 from ser.recognizer import Recognizer
 from ser.regions import measure_regions, to_metrics
 from tests.browser.conftest import Visit, visiting
-from tests.browser.test_page import eventually, eye_of_cube
+from tests.browser.test_figures import eye_of_cube
+from tests.browser.test_page import eventually
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, serve
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ENTRIES = "#takes-list li"
+LIVELY, HARSH = "0:04", "0:03"  # lengths of the first two examples
 
 
 def regions() -> dict:
@@ -108,12 +110,15 @@ def test_a_take_is_shown_again_in_full_and_keeps_its_number(visit: Visit) -> Non
     visit.open().try_example()
     answered(visit, 1)
     first = visit.headline
+    eventually(lambda: length_in_recorder(visit) == LIVELY, "the recorder has no sound")
     visit.try_example(1)
     answered(visit, 2)
     assert visit.headline != first
+    eventually(lambda: length_in_recorder(visit) == HARSH, "the recorder keeps the first sound")
     open_card(visit, "takes")
     visit.page.get_by_role("button", name="Show 1 lively").click()
     eventually(lambda: visit.headline == first, "the first take is not shown again")
+    eventually(lambda: length_in_recorder(visit) == LIVELY, "the recorder has another's sound")
     assert visit.page.locator(ENTRIES).count() == 2, "what is shown again is no new take"
     current = visit.page.locator(f"{ENTRIES}[aria-current]")
     eventually(lambda: current.get_attribute("data-number") == "1", "the list names another")
@@ -121,6 +126,27 @@ def test_a_take_is_shown_again_in_full_and_keeps_its_number(visit: Visit) -> Non
     answered(visit, 3)
     names = visit.page.locator(f"{ENTRIES} input[type=text]")
     assert names.first.input_value() == "lively, corrected"
+
+
+def length_in_recorder(visit: Visit) -> str:
+    """Of the sound that the recorder plays, in minutes and seconds."""
+    return visit.page.inner_text("#recording #duration")
+
+
+def test_a_take_whose_sound_made_room_says_so(visit: Visit) -> None:
+    visit.open().try_example()
+    answered(visit, 1)
+    first = visit.headline
+    visit.try_example(1)
+    answered(visit, 2)
+    open_card(visit, "takes")
+    visit.page.evaluate("window.serCopies.delete([...window.serCopies.keys()][0])")
+    visit.page.get_by_role("button", name="Show 1 lively").click()
+    visit.page.wait_for_selector("#told >> text=no longer on the page")
+    assert visit.headline == first
+    assert visit.page.locator("#recording button.record").is_visible(), "another's sound is shown"
+    visit.page.get_by_role("button", name="Show 2 harsh").click()
+    visit.page.locator("#told >> text=no longer on the page").wait_for(state="hidden")
 
 
 def test_takes_are_named_removed_and_cleared_with_the_keyboard(visit: Visit) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import gradio as gr
+from gradio.events import Dependency
 
 from assets.page.listen import comparison
 from assets.page.listen.attributes import regions_of
@@ -33,8 +34,11 @@ class Takes:
 
     def connect(
         self, shown: gr.State, everything: Sequence[Any], filled: Callable[[Shown], Updates]
-    ) -> None:
-        """Keep what is shown, whoever shows it, and show a take again on `everything`."""
+    ) -> Dependency:
+        """Keep what is shown, whoever shows it, and show a take again on `everything`.
+
+        The event that is returned is over when a take is shown again.
+        """
         own = [*self._told(Kept())]
         shown.change(self.see, [shown, self.kept], own, **QUIETLY)
         self.list.edit(self.edit, self.kept, own, **QUIETLY)
@@ -45,12 +49,10 @@ class Takes:
                 return {self.problem: fragments.problem(FORGOTTEN)}
             return {**filled(take.shown), self.problem: ""}
 
-        self.list.choose(choose, self.kept, [*everything, self.problem], **QUIETLY).then(
-            None, js=asset("listen/reveal.js")
-        )
         self.offer.click(self.compare_with_before, self.kept, own, **QUIETLY).then(
             None, js=asset("listen/reveal_takes.js")
         )
+        return self.list.choose(choose, self.kept, [*everything, self.problem], **QUIETLY)
 
     def see(self, shown: Shown | None, kept: Kept) -> Updates:
         """Something else is on the page."""
