@@ -14,6 +14,9 @@ STOPPED, BROKEN_PIPE = 130, 141  # what shells report for SIGINT and SIGPIPE
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status: 0, 1 when a file failed, 2 for wrong usage."""
     options = parse(arguments)
+    if options.command == "live":
+        # torch reads it when imported: its threads must not spin while the microphone is read
+        os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         from ser.cli import commands  # takes seconds, which --help and wrong usage need not
 

@@ -19,8 +19,9 @@ from tests.browser.test_page import eventually
 from tests.fake_recognizer import CLASSES, HEARD
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import APIResponse, Browser, Route
 
+SOON_S = 10.0  # who gave up does not wait
 SEEN = "document.querySelector('#timeline .canvas')._fullLayout.xaxis.range"
 WORDS = "document.querySelector('#timeline .canvas').data.find((t) => t.meta === 'words').x.length"
 HEAR_TIMES = """() => {
@@ -250,17 +251,24 @@ def test_cancel_ends_the_work_and_keeps_the_last_result(visit: Visit, voice: Pat
     with slow(visit):
         drag(visit, 1.0, 2.5)
         page.click("#score .analyse")
+        eventually(lambda: recognizer.working == 1, "nothing is analysed")
+        page.wait_for_selector("#timeline-told [role=progressbar]")
+        room = page.locator("#timeline-told").evaluate("(told) => told.offsetHeight")
+        assert room > 60, "progress is not seen"
         page.click("#cancel-part")
-        eventually(lambda: recognizer.working == 0, "the work goes on")
+        eventually(lambda: recognizer.working == 0, "the work goes on", SOON_S)
+        eventually(lambda: not page.is_visible("#cancel-part"), "it waits", SOON_S)
         assert "Stopped, as you wished." in page.locator("#timeline-told p").inner_text()
         assert page.inner_text("#timeline-told").count("\n") == 0, "something else is told, too"
         visit.try_example(1)
         eventually(lambda: recognizer.working == 1, "nothing is analysed")
         page.click("#cancel")
-        eventually(lambda: recognizer.working == 0, "the work goes on")
+        eventually(lambda: recognizer.working == 0, "the work goes on", SOON_S)
         assert "still the answer for my voice.flac" in page.locator("#told p").inner_text()
         assert visit.headline == before
-        assert not page.is_visible("#cancel")
+        eventually(
+            lambda: not page.is_visible("#cancel"), "there is nothing left to cancel", SOON_S
+        )
     visit.try_example(2)
     eventually(lambda: visit.headline != before, "nothing is analysed any more")
     assert not page.is_visible("#told")
@@ -273,12 +281,20 @@ def test_a_visit_that_waits_in_line_can_leave_it_and_a_closed_page_lets_go(
     with slow(visit), visiting(visit.server, chromium) as first:
         first.open().try_example()
         eventually(lambda: recognizer.working == 1, "nothing is analysed")
-        visit.open().upload(voice)
-        visit.page.wait_for_selector("#cancel:visible")
+        visit.open()
+        late: list[tuple[Route, APIResponse]] = []  # the page does not know yet that it is in line
+        visit.page.route(
+            "**/queue/join*", lambda route: late.append((route, route.fetch())), times=1
+        )
+        visit.upload(voice)
+        eventually(lambda: visit.page.is_visible("#cancel") and bool(late), "it does not wait")
         visit.page.click("#cancel")
         told = visit.page.locator("#told p").inner_text()
         assert told == "Stopped, as you wished."
-        assert visit.page.locator(".pending").count() == 0
+        for route, answer in late:
+            route.fulfill(response=answer)
+        pending = visit.page.locator(".pending")
+        eventually(lambda: pending.count() == 0, "it still waits", SOON_S)
         eventually(lambda: visit.server.kept_files() == [], "its recording is still there")
         asked = len(recognizer.paths)
         assert recognizer.working == 1, "somebody else's work was stopped"
@@ -310,6 +326,8 @@ def test_a_long_recording_fits_a_phone_and_shows_its_words_from_near(
     page.wait_for_selector("#written-by >> text=Written by you.")
     eventually(lambda: drawn_words(visit) == 0, "three thousand words are a smear")
     eventually(lambda: page.evaluate(WORDS) == 0, "what cannot be seen is drawn")
-    drag(visit, 100.0, 103.0)
-    page.click("#score .closer")
+    for start_s, end_s in ((100.0, 115.0), (105.0, 108.0)):  # a finger does not find 3 s in 240
+        drag(visit, start_s, end_s)
+        page.click("#score .closer")
+        page.wait_for_function(f"{SEEN}[0] > {start_s - 1} && {SEEN}[1] < {end_s + 1}")
     eventually(lambda: 0 < page.evaluate(WORDS) < 100, "words cannot be seen from near")

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import gradio as gr
+from gradio.context import Context
 
-from assets.page import uploads
+from assets.page import line, uploads
 from assets.page.listen.attention import Attention
 from assets.page.listen.attributes import Attributes
 from assets.page.listen.export import Export
@@ -40,6 +41,8 @@ class Listen:
 
     def __init__(self, models: Models, chosen: gr.State) -> None:
         self.models, self.chosen = models, chosen
+        self.app = Context.root_block
+        self.works: set[int] = set()  # functions that run the encoders
         self.running = Running()
         self.shown = gr.State(time_to_live=FORGET_AFTER_S)
         self.entire = gr.State(time_to_live=FORGET_AFTER_S)  # what a stretch is a part of: Shown
@@ -80,9 +83,9 @@ class Listen:
 
     def _events(self) -> None:
         everything = [*self._emptied()]
-        line: dict[str, Any] = {**MODEL, **PRIVATE}
-        above = {**line, "show_progress_on": self.result.summary}
-        beside = {**line, "show_progress_on": self.timeline.told}
+        encoders: dict[str, Any] = {**MODEL, **PRIVATE}
+        above = {**encoders, "show_progress_on": self.result.summary}
+        beside = {**encoders, "show_progress_on": self.timeline.told}
         inputs = [self.recording.audio, self.chosen, *self.timeline.cut]
         works = []
         for start in self.recording.starts():
@@ -100,6 +103,7 @@ class Listen:
             self.timeline.score.stretch(self.stretch, cut, everything, **beside),
             self.timeline.again.click(self.cut_anew, cut, everything, **beside),
         ]
+        self.works = {work["id"] for work in works}
         seen = [self.shown, self.entire]
         self.timeline.score.back(self.back, seen, everything, **PRIVATE)
         for button, told in (
@@ -107,7 +111,7 @@ class Listen:
             (self.timeline.cancel, self.timeline.told),
         ):
             given = [self.recording.audio, self.shown]
-            button.click(self.stop, given, told, queue=False, cancels=works, **PRIVATE)
+            button.click(self.stop, given, told, queue=False, show_progress="hidden", **PRIVATE)
 
     def analyse(
         self,
@@ -133,7 +137,7 @@ class Listen:
             analysis = self._answer(model, request, work)
             return self._filled(Shown(Path(audio).name, analysis, model, copy=audio))
         except Cancelled:
-            return {self.told: fragments.quiet(STOPPED)}
+            return {self.told: gr.skip()}  # `stop` tells it
         except Exception as error:
             return self._emptied(fragments.problem(sentence(error)))
         finally:
@@ -189,9 +193,11 @@ class Listen:
             return {self.timeline.told: fragments.problem(FORGOTTEN)}
         return self._filled(entire)
 
-    def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> str:
-        """End the work that the visit waits for."""
-        self.leave(request)
+    async def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> str:
+        """End the work that the visit waits for, begun or not."""
+        await line.leave(
+            self.app, request.session_hash, self.works, end=lambda: self.leave(request)
+        )
         uploads.discard(audio)
         still = "" if shown is None else f" What you see is still the answer for {shown.file}."
         return fragments.quiet(STOPPED + still)
@@ -224,7 +230,7 @@ class Listen:
                 raise SerError(FORGOTTEN)
             return self._filled(replace(shown, analysis=self._answer(shown.model, request, work)))
         except Cancelled:
-            return {problems: fragments.quiet(STOPPED)}
+            return {problems: gr.skip()}  # `stop` tells it
         except Exception as error:
             return {problems: fragments.problem(sentence(error))}
 

@@ -1,0 +1,43 @@
+"""The line in which a visit's requests wait, and how they leave it."""
+
+import asyncio
+from collections.abc import Callable, Collection
+
+import gradio as gr
+from gradio.queueing import Event
+from gradio.server_messages import ProcessCompletedMessage
+
+LOOK_AGAIN_S = 0.05
+
+
+async def leave(
+    app: gr.Blocks | None, visit: str | None, functions: Collection[int], end: Callable[[], None]
+) -> None:
+    """Take the visit's requests to these functions out of the line; return once none is at work.
+
+    `end` tells those at work to end. gradio's own `cancels` goes by the number that the line gave
+    to a request: who cancels before the number has come back to the page cancels nothing.
+    """
+    assert app is not None, "the page is made inside gr.Blocks"
+    line = app._queue
+
+    def is_meant(event: Event) -> bool:
+        return event.session_hash == visit and event.fn._id in functions
+
+    async with line.delete_lock:
+        for waiting in line.event_queue_per_concurrency_id.values():
+            for event in [*filter(is_meant, waiting.queue)]:
+                waiting.queue.remove(event)
+                line.event_ids_to_events.pop(event._id, None)
+                nothing_new = {"data": [gr.skip() for _ in event.fn.outputs]}
+                answer = ProcessCompletedMessage(output=nothing_new, success=True)
+                line.send_message(event, answer)
+
+    def at_work() -> set[str]:
+        jobs = [job for job in line.active_jobs if job is not None]
+        return {event._id for job in jobs for event in job if is_meant(event)}
+
+    ending = at_work()
+    while ending & at_work():
+        end()  # again, because what has just left the line may not have begun
+        await asyncio.sleep(LOOK_AGAIN_S)
