@@ -59,8 +59,10 @@ def take(browser: Browser, server: Server, name: str) -> None:
     else:  # down to the last of the opened cards
         last = page.locator(f"#{list(OPENED[name])[-1]}").bounding_box()
         assert last is not None
-        seen = {"x": 0, "y": 0, "width": width, "height": last["y"] + last["height"] + 16}
-        page.screenshot(path=path, full_page=True, clip=seen)
+        below = last["y"] + last["height"] + 16
+        page.screenshot(
+            path=path, full_page=True, clip={"x": 0, "y": 0, "width": width, "height": below}
+        )
     few_colours(Image.open(path).convert("RGB")).save(path, optimize=True)
     print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
 
