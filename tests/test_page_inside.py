@@ -59,7 +59,7 @@ def test_one_window_is_no_choice(inside: Inside, recognizer: Recognizer) -> None
 def test_a_picture_of_another_answer_is_taken_away(inside: Inside, shown: Shown) -> None:
     for updates in (inside.emptied(), inside.filled(shown)):
         assert updates[inside.heat] is None
-        assert not updates[inside.accordion].open
+        assert updates[inside.accordion]["open"] is False
 
 
 @pytest.mark.parametrize(("layer", "taken"), [(1, 1), (None, 2)])
