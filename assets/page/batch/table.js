@@ -58,8 +58,10 @@ const fill = (line, row) => {
 
 const compare = (one, other) => {
   if (!order.column) return one.place - other.place;
+  const failed = Boolean(one.row.error) - Boolean(other.row.error); // last, also by name
+  if (failed) return failed;
   const [a, b] = [valueOf(one, order.column), valueOf(other, order.column)];
-  if (a === undefined || b === undefined) return (a === undefined) - (b === undefined); // errors last
+  if (a === undefined || b === undefined) return (a === undefined) - (b === undefined);
   const less = TEXTS.includes(order.column) ? a.localeCompare(b, undefined, { numeric: true }) : a - b;
   return order.direction * less || one.place - other.place;
 };
