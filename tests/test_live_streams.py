@@ -2,8 +2,8 @@
 
 import base64
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ from assets.page.live.streams import FULL, GONE, NOT_UNDERSTOOD, TIME_IS_UP, Str
 from assets.page.telling import WENT_WRONG
 from ser.errors import SerError
 from tests.fake_recognizer import FakeRecognizer
+from tests.patience import eventually
 
 RATE_HZ = 16_000
 
@@ -25,18 +26,14 @@ def room() -> Iterator[Streams]:
     yield room
     for visit in ("anna", "bert", "carl"):
         room.leave(visit)
-    eventually(lambda: not listeners(), "a thread goes on for nobody")
+    soon(lambda: not listeners(), "a thread goes on for nobody")
+
+
+soon = partial(eventually, patience_s=20)
 
 
 def listeners() -> list[threading.Thread]:
     return [thread for thread in threading.enumerate() if thread.name == "live"]
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    end = time.monotonic() + 20
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.02)
 
 
 def message(first: int, seconds: float, rate_hz: int = RATE_HZ, **changes: Any) -> dict[str, Any]:

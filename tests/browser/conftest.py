@@ -170,9 +170,9 @@ def visit(
         yield visit
 
 
-@pytest.fixture
-def voice(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A recording under another name than the examples."""
-    path = tmp_path / "my voice.flac"
+    path = tmp_path_factory.mktemp("voice") / "my voice.flac"
     path.write_bytes(EXAMPLE.read_bytes())
     return path

@@ -14,11 +14,11 @@ from ser.labels import ENCODERS
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
 from ser.self_attention import self_attention
-from tests.browser.conftest import EXAMPLE, Visit, visiting
-from tests.browser.test_page import eventually
+from tests.browser.conftest import Visit, visiting
 from tests.contrast import contrast
 from tests.fake_recognizer import HEARD
 from tests.page_server import Server, serve
+from tests.patience import eventually
 from tests.tiny import save_bundle
 
 if TYPE_CHECKING:
@@ -31,13 +31,6 @@ HEAR = """
   document.addEventListener("ser:play", (event) => window.asked.push(event.detail));
   document.addEventListener("ser:time", (event) => window.heard.push(event.detail.time));
 """
-
-
-@pytest.fixture(scope="module")
-def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("voice") / "my voice.flac"
-    path.write_bytes(EXAMPLE.read_bytes())
-    return path
 
 
 @pytest.fixture(scope="module")

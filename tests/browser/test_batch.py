@@ -4,7 +4,6 @@ import csv
 import json
 import shutil
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,16 +14,10 @@ from assets.page.batch.tab import MAX_FILES
 from assets.page.telling import WENT_WRONG
 from tests.audio_files import voice as tone
 from tests.browser.conftest import EXAMPLE, Visit
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Locator
-
-
-def eventually(holds: Callable[[], bool], what: str, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from praatio import textgrid as praat
 
 from ser.labels import ATTRIBUTES
-from tests.browser.conftest import EXAMPLE, PATIENCE_MS, Visit, visiting
+from tests.browser.conftest import PATIENCE_MS, Visit, visiting
 from tests.fake_recognizer import CLASSES, HEARD
 from tests.page_server import Server
 
@@ -22,13 +22,6 @@ if TYPE_CHECKING:
 
 MENU = "#save summary"
 WHITE, NIGHT = (255, 255, 255), (23, 28, 36)  # cards in the light and in the dark theme
-
-
-@pytest.fixture(scope="module")
-def voice(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("voice") / "my voice.flac"
-    path.write_bytes(EXAMPLE.read_bytes())
-    return path
 
 
 @pytest.fixture(scope="module")

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from tests.browser.conftest import Visit
-from tests.browser.test_page import eventually
 from tests.contrast import contrast
 from tests.fake_recognizer import CLASSES, HEARD
+from tests.patience import eventually
 
 LANES = ["Whisper the sounds of speech", "WavLM the voice", "RoBERTa the words"]
 

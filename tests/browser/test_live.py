@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,6 +11,7 @@ from assets.page.live import streams
 from ser.audio import SAMPLE_RATE_HZ
 from tests.browser.conftest import Visit, visiting
 from tests.fake_recognizer import CLASSES
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -31,13 +32,6 @@ def refusing(name: str) -> str:
         "navigator.mediaDevices.getUserMedia = async () => "
         f"{{ throw new DOMException('no', '{name}'); }};"
     )
-
-
-def eventually(holds: Callable[[], bool], what: str, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def listeners() -> int:

@@ -39,17 +39,11 @@ def other(source: str) -> Recognizer:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     first: Any = FakeRecognizer()
     models = Models(first, {"other": Path("/bundles/other")}, hub=True, load=other)
     with serve(models, tmp_path_factory.mktemp("uploads")) as running:
         yield running
-
-
-@pytest.fixture
-def visit(server: Server, chromium: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]:
-    with visiting(server, chromium, getattr(request, "param", 1200)) as visit:
-        yield visit
 
 
 def open_tab(visit: Visit) -> None:

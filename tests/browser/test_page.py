@@ -5,7 +5,6 @@ Every visit also fails on an error in the console, a failed request or one to an
 
 import base64
 import re
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,16 +15,10 @@ from assets.page.telling import WENT_WRONG
 from tests.audio_files import encode, film
 from tests.audio_files import voice as tone
 from tests.browser.conftest import EXAMPLE, Visit, visiting
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
-
-
-def eventually(holds: Callable[[], bool], what: str, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while not holds():
-        assert time.monotonic() < end, what
-        time.sleep(0.1)
 
 
 def test_the_microphone_is_recorded_and_answered(visit: Visit) -> None:

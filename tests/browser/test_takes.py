@@ -14,9 +14,9 @@ from ser.recognizer import Recognizer
 from ser.regions import measure_regions, to_metrics
 from tests.browser.conftest import Visit, visiting
 from tests.browser.test_figures import eye_of_cube
-from tests.browser.test_page import eventually
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, serve
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser
@@ -36,17 +36,11 @@ def regions() -> dict:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def fake_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     recognizer = FakeRecognizer()
     recognizer.bundle = SimpleNamespace(**{**vars(recognizer.bundle), "metrics": regions()})
     with serve(recognizer, tmp_path_factory.mktemp("uploads")) as running:
         yield running
-
-
-@pytest.fixture
-def visit(server: Server, chromium: "Browser", request: pytest.FixtureRequest) -> Iterator[Visit]:
-    with visiting(server, chromium, getattr(request, "param", 1200)) as visit:
-        yield visit
 
 
 def open_card(visit: Visit, name: str) -> None:

@@ -15,8 +15,8 @@ from ser.recording import Stretch
 from ser.speech import Sliding
 from tests.audio_files import encode
 from tests.browser.conftest import Visit, visiting
-from tests.browser.test_page import eventually
 from tests.fake_recognizer import CLASSES, HEARD
+from tests.patience import eventually
 
 if TYPE_CHECKING:
     from playwright.sync_api import APIResponse, Browser, Route
