@@ -179,7 +179,7 @@ def _peak_button(name: str, prediction: Prediction) -> str:
     found = peak(prediction, name)
     if found is None:
         return ""
-    start_s, end_s = found.padded(*(prediction.stretch or (0.0, prediction.duration_s)))
+    start_s, end_s = found.padded(*prediction.span)
     stretch = f"{found.start_s:.2f} to {found.end_s:.2f} s"
     said = f" “{escape(found.words)}”" if found.words else ""
     return (

@@ -60,6 +60,11 @@ class Prediction:
     stretch: tuple[float, float] | None = None  # start and end in s, where only a part was analysed
 
     @property
+    def span(self) -> tuple[float, float]:
+        """From when to when the answer goes, in seconds of the recording."""
+        return self.stretch or (0.0, self.duration_s)
+
+    @property
     def emotion(self) -> str:
         """The most probable class."""
         return max(self.emotions, key=self.emotions.__getitem__)

@@ -18,7 +18,7 @@ WORDS_RANGE = {"range": [-0.56, 0.56]}  # of the y axis on which the words' boxe
 
 def time_range(prediction: Prediction) -> list[float]:
     """From the start to the end of what was analysed, in seconds, with room for outlines."""
-    start_s, end_s = prediction.stretch or (0.0, prediction.duration_s)
+    start_s, end_s = prediction.span
     edge_s = 0.005 * (end_s - start_s)
     return [start_s - edge_s, end_s + edge_s]
 

@@ -1,6 +1,5 @@
 """The commands: train the folds, ship one of them, measure it, and write down how good it is."""
 
-import logging
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,8 +21,6 @@ from training.embedded.evaluate import (
 from training.embedded.figures import arousal_by_intensity, fitted_temperature, quality
 from training.embedded.plans import SHIPPED, Plan, across, folds
 from training.embedded.recipe import CLASSES, Recipe
-
-logger = logging.getLogger(__name__)
 
 WAYS_ACROSS = (("ravdess", "nemo"), ("nemo", "ravdess"))
 REGIONS_FROM = "RAVDESS actors whom its training never heard"

@@ -99,22 +99,6 @@ def _chances(speakers: Sequence[str]) -> np.ndarray:
     return chances / chances.sum()
 
 
-class PlainBatches(Sampler[list[Draw]]):
-    """Clean clips in order of length, for validation: no change."""
-
-    def __init__(self, rows: Sequence[int], audio: AudioStore, batch_size: int = 64) -> None:
-        lengths = audio.spans[:, 0, 1] - audio.spans[:, 0, 0]
-        self.rows = sorted(rows, key=lambda row: lengths[row])
-        self.batch_size = batch_size
-
-    def __len__(self) -> int:
-        return -(-len(self.rows) // self.batch_size)
-
-    def __iter__(self) -> Iterator[list[Draw]]:
-        for start in range(0, len(self.rows), self.batch_size):
-            yield [Draw(row, 0, None) for row in self.rows[start : start + self.batch_size]]
-
-
 class AsDrawn(Dataset[list[Draw]]):
     """A batch is what the sampler drew; the collate function loads it."""
 
@@ -136,9 +120,3 @@ class Targets:
         classes = torch.tensor([emotions.index(clip.label) for clip in clips])
         attributes = torch.tensor([derived_attributes(c.label, c.strong) for c in clips])
         return cls(tuple(emotions), classes, attributes)
-
-
-def count_table(clips: Sequence[Clip], splits: Sequence[str]) -> str:
-    """Clips per corpus and split, for the log."""
-    counts = Counter((clip.corpus, split) for clip, split in zip(clips, splits, strict=True))
-    return "\n".join(f"{corpus:8} {split:9} {n:5}" for (corpus, split), n in sorted(counts.items()))

@@ -177,9 +177,9 @@ def _answer_bytes(prediction: Prediction) -> int:
 def _name(shown: Shown, origin: Take | None, corrects: bool) -> str:
     """The file's name, then what sets this take apart from others of the recording."""
     name = origin.name if origin is not None else PurePath(shown.file).stem
-    start_s, end_s = _analysed(shown)
+    start_s, end_s = shown.prediction.span
     if (start_s, end_s) != (
-        _analysed(origin.shown) if origin else (0.0, shown.prediction.duration_s)
+        origin.shown.prediction.span if origin else (0.0, shown.prediction.duration_s)
     ):
         ending = f", {start_s:.1f} to {end_s:.1f} s"
     elif corrects:
@@ -194,9 +194,4 @@ def _name(shown: Shown, origin: Take | None, corrects: bool) -> str:
 def _corrects(shown: Shown, before: Shown) -> bool:
     """Whether it is the same stretch of the same sound with other words."""
     words = [answer.prediction.transcript.text for answer in (shown, before)]
-    return _analysed(shown) == _analysed(before) and words[0] != words[1]
-
-
-def _analysed(shown: Shown) -> tuple[float, float]:
-    """From where to where, in seconds; the whole recording may have been given as a stretch."""
-    return shown.prediction.stretch or (0.0, shown.prediction.duration_s)
+    return shown.prediction.span == before.prediction.span and words[0] != words[1]

@@ -6,7 +6,6 @@ import gradio as gr
 
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset
-from ser.prediction import Prediction
 
 
 class Player:
@@ -25,10 +24,5 @@ class Player:
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """The sound that the answer is for."""
-        start_s, end_s = heard(shown.prediction)
+        start_s, end_s = shown.prediction.span
         return {self.player: {"sound": shown.copy, "from": start_s, "to": end_s}}
-
-
-def heard(prediction: Prediction) -> tuple[float, float]:
-    """From when to when the answer goes, in seconds of the recording."""
-    return prediction.stretch or (0.0, prediction.duration_s)

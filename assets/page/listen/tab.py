@@ -184,7 +184,7 @@ class Listen:
         """The same with other windows; on failure the last result stays."""
         start_s, end_s = (0.0, 0.0)
         if shown is not None:
-            start_s, end_s = shown.prediction.stretch or (0.0, shown.prediction.duration_s)
+            start_s, end_s = shown.prediction.span
         return self._cut(shown, Stretch(start_s, end_s), (kind, length_s, hop_s), request, progress)
 
     def back(self, shown: Shown | None, entire: Shown | None) -> Updates:

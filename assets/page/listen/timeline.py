@@ -4,7 +4,6 @@ from typing import Any
 
 import gradio as gr
 
-from assets.page.listen.player import heard
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
 from ser import plots
@@ -85,19 +84,19 @@ def sliding(kind: str, length_s: float, hop_s: float) -> Sliding | None:
 
 def is_part(prediction: Prediction) -> bool:
     """Whether less than the whole recording was analysed."""
-    start_s, end_s = heard(prediction)
+    start_s, end_s = prediction.span
     return end_s - start_s < prediction.duration_s - 1e-3
 
 
 def part_in_words(prediction: Prediction) -> str:
     """Which stretch an answer is for."""
-    start_s, end_s = heard(prediction)
+    start_s, end_s = prediction.span
     return f"This answer is for {start_s:.1f} to {end_s:.1f} s alone"
 
 
 def described(prediction: Prediction) -> dict[str, Any]:
     """What timeline.js tells, with as few digits as it shows."""
-    start_s, end_s = heard(prediction)
+    start_s, end_s = prediction.span
     spans = own_spans(prediction.windows)
     share = f"{prediction.emotion} {prediction.emotions[prediction.emotion]:.0%}"
     return {

@@ -11,7 +11,7 @@ from ser.audio import Waveform
 from ser.encoders import WavlmBranch
 from training.corpora import Clip
 from training.embedded.features import build_mels
-from training.embedded.speech_data import BalancedBatches, Draw, PlainBatches, Targets
+from training.embedded.speech_data import BalancedBatches, Draw, Targets
 from training.embedded.speech_encoders import (
     SpeechPretraining,
     WavlmPretraining,
@@ -98,5 +98,3 @@ def test_batches_balance_classes_and_draw_anew_in_every_epoch(store: AudioStore)
     assert epochs[0] != epochs[1]
     assert [draw.clip for draw in epochs[0]].count(0) == 20
     assert {draw.copy for draw in epochs[0]} == {0, 1}
-    plain = [draw for batch in PlainBatches([0, 1], store) for draw in batch]
-    assert plain == [Draw(1, 0, None), Draw(0, 0, None)]  # by length
