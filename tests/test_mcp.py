@@ -3,7 +3,8 @@
 import asyncio
 import base64
 import json
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +48,12 @@ def nothing_is_kept(server: Server) -> Iterator[None]:
     assert list(server.uploads.rglob("*")) == []
 
 
+def run(session: Coroutine[Any, Any, Any]) -> Any:
+    """What `asyncio.run` gives; this thread may have a loop already, that of the browser tests."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, session).result()
+
+
 def ask(server: Server, *calls: tuple[str, dict]) -> list[types.CallToolResult]:
     async def session() -> list[types.CallToolResult]:
         async with (
@@ -56,7 +63,7 @@ def ask(server: Server, *calls: tuple[str, dict]) -> list[types.CallToolResult]:
             await client.initialize()
             return [await client.call_tool(name, arguments) for name, arguments in calls]
 
-    return asyncio.run(session())
+    return run(session())
 
 
 def told(result: types.CallToolResult) -> Any:
@@ -74,7 +81,7 @@ def test_three_tools_are_described_and_take_sound_as_text(server: Server) -> Non
             await client.initialize()
             return await client.list_tools()
 
-    found = {tool.name: tool for tool in asyncio.run(listed()).tools}
+    found = {tool.name: tool for tool in run(listed()).tools}
     assert list(found) == ["predict", "timeline", "batch"]
     for tool in found.values():
         jsonschema.Draft202012Validator.check_schema(tool.inputSchema)

@@ -244,7 +244,7 @@ def test_the_embedded_bundle_tells_its_regions(
         answered(visit, 1)
         open_card(visit, "attributes")
         visit.page.wait_for_selector("#cube .main-svg")
-        assert "actors of RAVDESS" in visit.page.inner_text("#about-regions")
+        assert "RAVDESS actors" in visit.page.inner_text("#about-regions")
         visit.page.get_by_label("Show where the emotions lie").check()
         classes = len(recognizer.bundle.metrics["regions"])
         eventually(lambda: drawn(visit, "cube").count("region") == classes + 1, "no regions")
