@@ -138,11 +138,11 @@ def test_a_click_seeks_and_so_do_the_keys(shown: Visit) -> None:
     tenth = duration_s(shown) / 10
     assert position_s(shown) == pytest.approx(3 * tenth, abs=0.06)
     page.keyboard.press("ArrowLeft")
-    assert position_s(shown) == pytest.approx(2.9 * tenth, abs=0.06)
+    assert position_s(shown) == pytest.approx(3 * tenth - 0.1, abs=0.06)
     for _ in range(2):
         page.keyboard.press("Shift+PageUp")
     chosen = page.inner_text("#score .stretch b")
-    assert chosen == f"{2.9 * tenth:.1f} to {4.9 * tenth:.1f} s"
+    assert chosen == f"{3 * tenth - 0.1:.1f} to {5 * tenth - 0.1:.1f} s"
     page.keyboard.press("Space")
     eventually(lambda: position_s(shown) > 4.95 * tenth, "space does not play")
     page.keyboard.press("Space")

@@ -18,7 +18,11 @@ from assets.page.telling import FORGOTTEN
 from ser import fragments, plots
 
 Updates = dict[Any, Any]
-QUIETLY: dict[str, Any] = {**PRIVATE, "show_progress": "hidden"}
+IN_TURN: dict[str, Any] = {
+    "trigger_mode": "multiple", "concurrency_limit": 1, "concurrency_id": "takes",
+    "show_progress": "hidden", **PRIVATE,
+}  # fmt: skip
+"""Every change of the takes starts from the one before, and a quick hand's second is not lost."""
 
 
 class Takes:
@@ -40,8 +44,8 @@ class Takes:
         The event that is returned is over when a take is shown again.
         """
         own = [*self._told(Kept())]
-        shown.change(self.see, [shown, self.kept], own, **QUIETLY)
-        self.list.edit(self.edit, self.kept, own, **QUIETLY)
+        shown.change(self.see, [shown, self.kept], own, **IN_TURN)
+        self.list.edit(self.edit, self.kept, own, **IN_TURN)
 
         def choose(kept: Kept, event: gr.EventData) -> Updates:
             take = kept.find(event.number)
@@ -49,10 +53,10 @@ class Takes:
                 return {self.problem: fragments.problem(FORGOTTEN)}
             return {**filled(take.shown), self.problem: ""}
 
-        self.offer.click(self.compare_with_before, self.kept, own, **QUIETLY).then(
+        self.offer.click(self.compare_with_before, self.kept, own, **IN_TURN).then(
             None, js=asset("listen/reveal_takes.js")
         )
-        return self.list.choose(choose, self.kept, [*everything, self.problem], **QUIETLY)
+        return self.list.choose(choose, self.kept, [*everything, self.problem], **IN_TURN)
 
     def see(self, shown: Shown | None, kept: Kept) -> Updates:
         """Something else is on the page."""

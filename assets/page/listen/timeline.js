@@ -230,10 +230,10 @@ const step = (event, by) => {
 };
 const keys = {
   " ": () => toggle(),
-  ArrowLeft: (event) => step(event, -0.1 * stride()),
-  ArrowRight: (event) => step(event, 0.1 * stride()),
-  ArrowDown: (event) => step(event, -0.1 * stride()),
-  ArrowUp: (event) => step(event, 0.1 * stride()),
+  ArrowLeft: (event) => step(event, -smallest()),
+  ArrowRight: (event) => step(event, smallest()),
+  ArrowDown: (event) => step(event, -smallest()),
+  ArrowUp: (event) => step(event, smallest()),
   PageDown: (event) => step(event, -stride()),
   PageUp: (event) => step(event, stride()),
   Home: (event) => step(event, -Infinity),
@@ -241,6 +241,7 @@ const keys = {
   Escape: () => choose(0, 0),
 };
 const stride = () => ((view?.[1] ?? limits()[1]) - (view?.[0] ?? limits()[0])) / 10;
+const smallest = () => Math.max(0.1, 0.1 * stride()); // seconds: what is told has one decimal
 seeker.addEventListener("keydown", (event) => {
   if (!keys[event.key] || event.ctrlKey || event.altKey || event.metaKey) return;
   event.preventDefault();
