@@ -13,11 +13,11 @@ import soundfile
 from assets.page.batch.tab import MAX_FILES
 from assets.page.telling import WENT_WRONG
 from tests.audio_files import voice as tone
-from tests.browser.conftest import EXAMPLE, Visit
+from tests.browser.conftest import EXAMPLE, Visit, visiting
 from tests.patience import eventually
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator
+    from playwright.sync_api import Browser, Locator
 
 
 @pytest.fixture
@@ -136,6 +136,34 @@ def test_giving_up_keeps_what_is_done(visit: Visit, files: list[Path]) -> None:
     choose(visit, files[:1])
     visit.page.wait_for_selector("#batch .batch-told >> text=1 file done.")
     assert lines(visit).count() == count + 1
+
+
+def test_what_waits_in_line_is_given_up_at_once(
+    visit: Visit, chromium: "Browser", files: list[Path]
+) -> None:
+    recognizer = visit.server.recognizer
+    with visiting(visit.server, chromium) as other:
+        other.open()
+        open_batch(visit)
+        recognizer.wait_s = 120.0
+        try:
+            other.try_example()
+            eventually(lambda: recognizer.working == 1, "nothing is ahead in the line")
+            asked = len(recognizer.paths)
+            choose(visit, files[:2])
+            line = visit.server.app._queue.event_queue_per_concurrency_id["model"].queue
+            eventually(lambda: len(line) == 1, "the files are not in the line")
+            visit.page.get_by_role("button", name="Cancel").click()
+            visit.page.wait_for_selector("#batch .batch-told >> text=Ended. 0 of 2 files done")
+            assert recognizer.working == 1, "it waited for its turn"
+            assert not line, "its place in the line is kept"
+            eventually(lambda: visit.server.kept_files() == [], "files stay on the server")
+            assert len(recognizer.paths) == asked
+        finally:
+            recognizer.wait_s = 0.0
+            other.page.get_by_role("button", name="Cancel").click()
+    choose(visit, files[:1])
+    visit.page.wait_for_selector("#batch .batch-told >> text=1 file done.")
 
 
 def test_a_closed_page_ends_the_work_and_leaves_no_file(visit: Visit, files: list[Path]) -> None:

@@ -27,11 +27,16 @@ const showProgress = () => {
 
 // --- a lot of files --------------------------------------------------------------------------
 
-let answered = null; // takes what the server says of the lot that is on its way
+let sent = null; // { lot, files } on its way
+let answered = null; // takes what the server says of it
 watch("value", () => {
   if (props.value) answered?.(props.value);
 });
-room.addEventListener("ser:failed", () => answered?.({ failed: true }));
+room.addEventListener("ser:failed", () => answered?.({ lot: sent.lot, done: true, failed: true }));
+// The server says nothing more of a lot that left the line before its turn.
+room.addEventListener("ser:ended", () => {
+  if (givenUp) answered?.({ ...props.value, lot: sent.lot, done: true });
+});
 
 const LOST = "The server is busy or cannot be reached. Choose the files that are missing again later.";
 const tooMuch = "The file could not be sent. It may be larger than 1 GB, or the connection was lost.";
@@ -57,20 +62,21 @@ const fail = (name, error) => showAnswers([{ row: { file: name, error }, json: J
 const analyse = (files) => new Promise((resolve) => {
   const lot = `${Date.now()}-${Math.random()}`;
   let shown = 0;
+  sent = { lot, files };
   answered = (said) => {
-    if (!said.failed && said.lot !== lot) return;
-    if (givenUp && !said.done) trigger("give_up", { files: [] }); // it may have begun only now
+    if (said.lot !== lot) return;
+    if (givenUp && !said.done) trigger("give_up", sent); // it may have begun only now
     const answers = said.answers ?? [];
     showAnswers(answers, shown);
     shown = Math.max(shown, answers.length);
-    if (!said.done && !said.failed) return;
+    if (!said.done) return;
     answered = null;
     props.value = null; // the answers are rows by now
     if (said.problem && !givenUp) files.slice(shown).forEach(({ name }) => fail(name, said.problem));
-    if (said.failed) trigger("give_up", { files });
+    if (said.failed) trigger("give_up", sent);
     resolve(!said.failed);
   };
-  trigger("analyse", { lot, files });
+  trigger("analyse", sent);
 });
 
 const work = async () => {
@@ -79,9 +85,9 @@ const work = async () => {
   complain("");
   while (waiting.length && !givenUp) {
     showProgress();
-    const sent = await Promise.all(waiting.splice(0, props.at_once).map(sendOne));
-    sent.filter(({ path }) => !path).forEach(({ name }) => fail(name, tooMuch));
-    const files = sent.filter(({ path }) => path);
+    const lot = await Promise.all(waiting.splice(0, props.at_once).map(sendOne));
+    lot.filter(({ path }) => !path).forEach(({ name }) => fail(name, tooMuch));
+    const files = lot.filter(({ path }) => path);
     if (givenUp) trigger("give_up", { files });
     else if (files.length && !(await analyse(files))) {
       waiting = [];
@@ -154,7 +160,7 @@ drop.addEventListener("drop", async (event) => {
 find(".batch-cancel").addEventListener("click", () => {
   givenUp = true;
   waiting = [];
-  trigger("give_up", { files: [] });
+  if (answered) trigger("give_up", sent);
   showProgress();
 });
 find(".batch-all").addEventListener("change", ({ target }) => {

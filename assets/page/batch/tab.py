@@ -6,7 +6,7 @@ from typing import Any, Final
 import gradio as gr
 from gradio.context import Context
 
-from assets.page import uploads
+from assets.page import line, uploads
 from assets.page.looks import asset
 from assets.page.models import Models
 from assets.page.queue import MODEL, PRIVATE
@@ -31,6 +31,7 @@ class BatchTab:
 
     def __init__(self, models: Models, chosen: gr.State) -> None:
         self.models = models
+        self.app = Context.root_block
         self.running = Running()
         with gr.Column(elem_classes="card"):
             room = gr.HTML(
@@ -48,10 +49,12 @@ class BatchTab:
             self.analyse, chosen, room, trigger_mode="multiple", **quietly, **MODEL
         )
         analysed.failure(None, js=asset("batch/failed.js"))
+        analysed.success(None, js=asset("batch/ended.js"))
+        self.works = {analysed["id"]}
         room.give_up(self.give_up, None, None, queue=False, **quietly)
         room.save(self.save, None, room, queue=False, **quietly)
-        assert Context.root_block is not None, "a tab is made within gr.Blocks"
-        Context.root_block.unload(self.leave)
+        assert self.app is not None, "a tab is made within gr.Blocks"
+        self.app.unload(self.leave)
 
     def analyse(
         self, model: str, event: gr.EventData, request: gr.Request
@@ -80,14 +83,16 @@ class BatchTab:
                 uploads.discard(file["path"])
         yield {**lot, "done": True}
 
-    def give_up(self, event: gr.EventData, request: gr.Request) -> None:
-        """End what is at work for this visit; delete what was sent and will not be asked about."""
-        self.running.stop(request.session_hash)
+    async def give_up(self, event: gr.EventData, request: gr.Request) -> None:
+        """End what this visit waits for, begun or not; delete what was sent for it."""
+        await line.leave(
+            self.app, request.session_hash, self.works, end=lambda: self.leave(request)
+        )
         for file in _files(event.files):
             uploads.discard(file["path"])
 
     def leave(self, request: gr.Request) -> None:
-        """The page was closed."""
+        """Nobody waits any more, as when the page is closed."""
         self.running.stop(request.session_hash)
 
     def save(self, event: gr.EventData) -> dict[str, Any]:
