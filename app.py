@@ -42,10 +42,11 @@ def build_app(models: "Models") -> gr.Blocks:
     from assets.page.model.tab import ModelTab, notice_html
 
     uploads.keep_apart()
-    visits.keep_no_values()
+    visits.keep_little()
     gr.set_static_paths(ASSETS / "examples")  # served from there, never copied, never deleted
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         chosen = gr.State(models.first)  # name of the bundle that answers this visit
+        chosen.keep_in_cache = uploads.Wanted(app)  # type: ignore[assignment]
         gr.HTML(asset("header.html"), js_on_load=asset("header.js"), elem_id="header")
         first = notice_html(models.get(models.first))
         notice = gr.HTML(first, elem_id="notice", render=False)  # below the tabs
@@ -59,12 +60,14 @@ def build_app(models: "Models") -> gr.Blocks:
                 BatchTab(models, chosen)
             with gr.Tab("Model", id="model-tab") as model_tab:
                 model = ModelTab(models, chosen, notice)
-        model_tab.select(model.refresh, chosen, model.facts, show_progress="hidden", **PRIVATE)
+        model_tab.select(
+            model.refresh, chosen, model.facts, show_progress="hidden", queue=False, **PRIVATE
+        )
         notice.render()
         Api(models)
 
-        def forget(request: gr.Request) -> None:
-            app.state_holder.delete_state(request.session_hash)
+        async def forget(request: gr.Request) -> None:
+            await visits.forget(app.state_holder, request.session_hash)
 
         app.unload(listen.leave)
         app.unload(forget)

@@ -1,10 +1,8 @@
 """The endpoints as tools, through a real MCP client."""
 
-import asyncio
 import base64
 import json
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +14,7 @@ from assets.page import schema, tools
 from ser.bundle import CONFIG, EMBEDDED
 from ser.errors import SerError
 from ser.recognizer import Recognizer
+from tests.asynchronous import run
 from tests.conftest import REPOSITORY
 from tests.page_server import Server, serve
 
@@ -46,12 +45,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 def nothing_is_kept(server: Server) -> Iterator[None]:
     yield
     assert list(server.uploads.rglob("*")) == []
-
-
-def run(session: Coroutine[Any, Any, Any]) -> Any:
-    """What `asyncio.run` gives; this thread may have a loop already, that of the browser tests."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, session).result()
 
 
 def ask(server: Server, *calls: tuple[str, dict]) -> list[types.CallToolResult]:

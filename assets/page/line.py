@@ -1,7 +1,9 @@
 """The line in which a visit's requests wait, and how they leave it."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
+from itertools import chain
+from typing import Any
 
 import gradio as gr
 from gradio.queueing import Event
@@ -10,13 +12,32 @@ from gradio.server_messages import ProcessCompletedMessage
 LOOK_AGAIN_S = 0.05
 
 
+def named_files(app: gr.Blocks) -> Iterator[str]:
+    """Paths of the files in the requests that wait in line or are at work."""
+    line = app._queue
+    waiting = [each.queue for each in line.event_queue_per_concurrency_id.values()]
+    at_work = [job for job in line.active_jobs if job is not None]
+    for event in chain(*waiting, *at_work):
+        if event.data is not None:
+            yield from _paths(event.data.data)
+
+
+def _paths(data: Any) -> Iterator[str]:
+    if isinstance(data, dict) and isinstance(data.get("path"), str):
+        yield data["path"]
+    elif isinstance(data, dict | list):
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from _paths(item)
+
+
 async def leave(
     app: gr.Blocks | None, visit: str | None, functions: Collection[int], end: Callable[[], None]
-) -> None:
+) -> bool:
     """Take the visit's requests to these functions out of the line; return once none is at work.
 
-    `end` tells those at work to end. gradio's own `cancels` goes by the number that the line gave
-    to a request: who cancels before the number has come back to the page cancels nothing.
+    True where any still waited. `end` tells those at work to end. gradio's own `cancels` goes by
+    the number that the line gave to a request: who cancels before the number has come back to the
+    page cancels nothing.
     """
     assert app is not None, "the page is made inside gr.Blocks"
     line = app._queue
@@ -24,9 +45,11 @@ async def leave(
     def is_meant(event: Event) -> bool:
         return event.session_hash == visit and event.fn._id in functions
 
+    waited = False
     async with line.delete_lock:
         for waiting in line.event_queue_per_concurrency_id.values():
             for event in [*filter(is_meant, waiting.queue)]:
+                waited = True
                 waiting.queue.remove(event)
                 line.event_ids_to_events.pop(event._id, None)
                 nothing_new = {"data": [gr.skip() for _ in event.fn.outputs]}
@@ -41,3 +64,4 @@ async def leave(
     while ending & at_work():
         end()  # again, because what has just left the line may not have begun
         await asyncio.sleep(LOOK_AGAIN_S)
+    return waited

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
@@ -42,7 +42,7 @@ class Models:
         self._load = load
         self._loaded = OrderedDict({self.first: first})  # the one used last is the last
         self._taking = Lock()
-        self._loading = Lock()  # so that two visitors load a bundle once, and one after another
+        self._loading: defaultdict[str, Lock] = defaultdict(Lock)  # two visitors load it once
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -54,7 +54,7 @@ class Models:
         if (found := self._take(name)) is not None:
             return found
         source = self._source(name)
-        with self._loading:
+        with self._loading[name]:
             if (found := self._take(name)) is not None:
                 return found
             loaded = self._load(source)
