@@ -191,8 +191,10 @@ class Live:
         except Exception as error:  # a thread's traceback reaches nobody: `stop` raises it
             self.fault = error
         finally:
-            self.finished.set()
             self._queue.close()
+            self._queue.take()  # what a fault left there; no sound outlives the listening
+            self._window.forget()
+            self.finished.set()
 
     def _answer(self, number: int) -> Update:
         waveform, start_s = self._window.newest()
@@ -303,6 +305,9 @@ class _Window:
         self.heard += len(samples)
         self._unanswered += len(samples)
         self._samples = np.concatenate([self._samples, samples])[-self.size :]
+
+    def forget(self) -> None:
+        self._samples = np.zeros(0, np.float32)
 
     def newest(self) -> tuple[Waveform, float]:
         """The window, and where it starts in seconds; from now on it counts as answered."""

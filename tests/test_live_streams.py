@@ -116,6 +116,18 @@ def test_a_page_that_went_away_is_not_waited_for(
     begin(room, "carl")
 
 
+def test_no_sound_outlives_the_listening(room: Streams, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "IDLE_S", 0.2)
+    stream = begin(room)
+    stream.hear(message(0, 1.0))
+    assert stream.wait(10)
+    window, _ = stream._live._window.newest()
+    assert window.duration_s == 0, "sound is kept for whoever does not close the page"
+    assert stream.told_since(0)["heard_s"] == pytest.approx(1.0), "what is told stays"
+    room.forget(stream.id)
+    assert room.get(stream.id) is None
+
+
 def test_it_ends_after_ten_minutes_of_sound_and_of_time(
     room: Streams, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,5 +1,6 @@
 """The tab "Live": a fake microphone speaks, the page answers while it does."""
 
+import gc
 import threading
 import time
 from collections.abc import Iterator
@@ -22,6 +23,32 @@ OTHER_RATE = """{
     constructor(options = {}) {
       if (options.sampleRate) throw new DOMException("only my own rate", "NotSupportedError");
       super({ sampleRate: 44100 });
+    }
+  };
+}"""
+
+
+NO_SOUND = "MediaStreamAudioSourceNode.prototype.connect = () => {};"
+
+PULLED_OUT_AT_ONCE = """{
+  const ask = navigator.mediaDevices.getUserMedia.bind(navigator.mediaDevices);
+  navigator.mediaDevices.getUserMedia = async (wanted) => {
+    const stream = await ask(wanted);
+    const [track] = stream.getAudioTracks();
+    setTimeout(() => {
+      track.stop();
+      track.dispatchEvent(new Event("ended"));
+    });
+    return stream;
+  };
+}"""
+
+SUSPENDED = """{
+  const Context = window.AudioContext;
+  window.AudioContext = class extends Context {
+    constructor(options) {
+      super(options);
+      window.interrupt = () => this.suspend();
     }
   };
 }"""
@@ -186,6 +213,44 @@ def test_without_a_microphone_it_says_what_to_do(visit: Visit, fault: str, told:
     assert told in problem.inner_text()
     assert visit.page.get_by_role("button", name="Start listening").is_enabled()
     assert listeners() == 0
+
+
+def ended_because(visit: Visit) -> str:
+    """What is told once nobody is listened to any more."""
+    told = visit.page.locator("#live .live-problem.problem").inner_text()
+    assert visit.page.inner_text(".live-told") == ""
+    assert visit.page.get_by_role("button", name="Start listening").is_enabled()
+    eventually(lambda: listeners() == 0, "it listens on", patience_s=10)
+    return told
+
+
+def test_where_no_sound_comes_it_does_not_listen_for_ever(
+    visit: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(streams, "IDLE_S", 1.0)
+    visit.page.add_init_script(NO_SOUND)
+    open_live(visit).page.get_by_role("button", name="Start listening").click()
+    assert ended_because(visit) == streams.GONE
+
+
+def test_a_microphone_that_is_pulled_out_before_the_server_listens(visit: Visit) -> None:
+    visit.page.add_init_script(PULLED_OUT_AT_ONCE)
+    open_live(visit).page.get_by_role("button", name="Start listening").click()
+    assert ended_because(visit).startswith("The microphone was disconnected")
+
+
+def test_sound_that_the_browser_stops_ends_it(visit: Visit) -> None:
+    visit.page.add_init_script(SUSPENDED)
+    start(open_live(visit))
+    visit.page.evaluate("window.interrupt()")
+    assert ended_because(visit).startswith("The browser stopped the sound")
+
+
+def test_nothing_of_a_voice_is_kept_when_listening_has_ended(visit: Visit) -> None:
+    start(open_live(visit))
+    stop(visit)
+    gc.collect()
+    assert [kept for kept in gc.get_objects() if type(kept) is streams.Stream] == []
 
 
 def test_the_third_voice_is_told_that_two_are_heard(visit: Visit, chromium: "Browser") -> None:

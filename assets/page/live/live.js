@@ -1,5 +1,6 @@
 // Microphone -> server -> what is shown. gradio gives element, props, server, trigger, watch.
 const PAUSE_MS = 200; // between two messages; each takes all sound that has come meanwhile
+const ASK_MS = 2000; // where no sound comes, the server is still asked whether it goes on
 const AT_ONCE_S = 5; // of sound in one message, after the connection was slow
 const PATIENCE_MS = 15000; // without an answer, before the connection counts as lost
 const HIDDEN_MS = 30000; // the page may be out of sight so long
@@ -171,9 +172,11 @@ const send = async (message) => {
 };
 
 const deliver = async () => {
+  let asked = performance.now();
   while (session.open || session.waiting.length) {
     const sound = takeWaiting();
-    if (sound.length) {
+    if (sound.length || performance.now() - asked > ASK_MS) {
+      asked = performance.now();
       const { id, sent: first, rate: rate_hz, after } = session;
       session.sent += sound.length;
       const message = { id, first, rate_hz, after, window_s: windowSeconds(), sound: asText(sound) };
@@ -216,6 +219,7 @@ const start = async () => {
   await prepareTrail();
   const waiting = [];
   let microphone;
+  let lost = null; // why no more sound can come, also where nobody is listened to yet
   try {
     microphone = await openMicrophone(
       props.worklet,
@@ -223,7 +227,10 @@ const start = async () => {
         waiting.push(block);
         showLevel(block);
       },
-      () => stop("The microphone was disconnected, so listening ended. Connect it, start again."),
+      (why) => {
+        lost = why;
+        stop(why);
+      },
     );
   } catch (error) {
     tell("");
@@ -251,6 +258,7 @@ const start = async () => {
     + "suppression), so voices may sound other than they are." : "Listening.");
   room.classList.add("live-quiet");
   setHeadline("Listening …", "");
+  if (lost) stop(lost);
   const ended = await deliver();
   if (ended) session.ended = ended;
   await finish();

@@ -9,6 +9,8 @@ const whyNot = (error) => ({
   NotReadableError: "The microphone is used by another program. Close that, then start again.",
 }[error.name] ?? "The microphone cannot be used by this browser. Try another browser.");
 
+const DISCONNECTED = "The microphone was disconnected, so listening ended. Connect it, start again.";
+const INTERRUPTED = "The browser stopped the sound, so listening ended. Start again when you like.";
 const NOT_SECURE = "Browsers give the microphone only to pages on https or on this computer "
   + "(localhost). Open this page at such an address.";
 
@@ -33,7 +35,7 @@ const connected = (stream) => {
   }
 };
 
-// Hands every block (Int16Array) to `heard`; `lost` is called when the device goes away. Gives
+// Hands every block (Int16Array) to `heard`; `lost` is told why where no more can come. Gives
 // the rate, and `stop`, which comes back when the last block has been handed over.
 const openMicrophone = async (worklet, heard, lost) => {
   if (!window.isSecureContext || !navigator.mediaDevices?.getUserMedia) throw new Error(NOT_SECURE);
@@ -41,19 +43,23 @@ const openMicrophone = async (worklet, heard, lost) => {
   let context;
   try {
     stream = await navigator.mediaDevices.getUserMedia({ audio: { ...UNTOUCHED, channelCount: 1 } });
+    const [track] = stream.getAudioTracks();
+    track.addEventListener("ended", () => lost(DISCONNECTED));
     const connection = connected(stream);
     context = connection.context;
     const source = URL.createObjectURL(new Blob([worklet], { type: "text/javascript" }));
     await context.audioWorklet.addModule(source);
     URL.revokeObjectURL(source);
-    await context.resume();
+    context.resume().catch(() => {}); // while it does not go on no sound comes, and the server ends it
     const node = new AudioWorkletNode(context, "microphone", { numberOfOutputs: 0 });
     let done;
     const finished = new Promise((resolve) => { done = resolve; });
     node.port.onmessage = ({ data }) => (data === null ? done() : heard(data));
     connection.source.connect(node);
-    const [track] = stream.getAudioTracks();
-    track.addEventListener("ended", lost);
+    let stopping = null; // the promise of the end
+    context.addEventListener("statechange", () => {
+      if (!stopping && context.state !== "running") lost(INTERRUPTED);
+    });
     const close = () => {
       stream.getTracks().forEach((one) => one.stop());
       context.close();
@@ -64,7 +70,6 @@ const openMicrophone = async (worklet, heard, lost) => {
       await Promise.race([finished, new Promise((resolve) => { setTimeout(resolve, 500); })]);
       close();
     };
-    let stopping = null;
     const stop = () => {
       stopping ??= rest();
       return stopping;

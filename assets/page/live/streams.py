@@ -138,6 +138,13 @@ class Streams:
                     return stream
         return None
 
+    def forget(self, identity: object) -> None:
+        """Forget the stream with this id, once it has told its last answer."""
+        with self._lock:
+            for visit, stream in list(self._streams.items()):
+                if stream.id == identity:
+                    self._drop(visit)
+
     def leave(self, visit: str | None) -> None:
         """Forget a visit and all that was heard in it; its thread ends by itself."""
         with self._lock:

@@ -39,7 +39,9 @@ class LiveTab:
             if stream is not None:
                 stream.close()
                 await to_thread.run_sync(stream.wait, LAST_ANSWER_S)
-            return self._told(message, end=True)
+            told = self._told(message, end=True)
+            self.streams.forget(message.get("id"))
+            return told
 
         with gr.Row(elem_id="live"):
             with gr.Column(elem_classes="card live-control-card", min_width=280):
