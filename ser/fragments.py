@@ -75,9 +75,13 @@ def weighed_words(prediction: Prediction) -> str:
     return f'<div class="weighed" role="group" aria-label="{label}">{start} {words} {end}</div>'
 
 
-def attribute_scales(prediction: Prediction) -> str:
-    """The three attributes as numbers on scales of 1 to 7."""
-    return f'<dl class="scales">{"".join(_scale(name, prediction) for name in ATTRIBUTE_ENDS)}</dl>'
+def attribute_scales(prediction: Prediction | None) -> str:
+    """The three attributes as numbers on scales of 1 to 7; without an answer, empty scales.
+
+    Whoever fills them in later finds them by `data-attribute`.
+    """
+    values = {} if prediction is None else prediction.attributes
+    return f'<dl class="scales">{"".join(_scale(n, values.get(n)) for n in ATTRIBUTE_ENDS)}</dl>'
 
 
 def facts(prediction: Prediction, file: str, recogniser_status: str) -> str:
@@ -198,12 +202,14 @@ def _weighed_word(item: WeighedWord, heaviest: float, first: bool) -> str:
     )
 
 
-def _scale(name: str, prediction: Prediction) -> str:
-    value = prediction.attributes[name]
+def _scale(name: str, value: float | None) -> str:
     low, high = ATTRIBUTE_ENDS[name]
-    place = (value - ATTRIBUTE_MIN) / (ATTRIBUTE_MAX - ATTRIBUTE_MIN)
+    number, place = "", ""
+    if value is not None:
+        share = (value - ATTRIBUTE_MIN) / (ATTRIBUTE_MAX - ATTRIBUTE_MIN)
+        number, place = f"{value:.2f}", f' style="left:{share:.1%}"'
     return (
-        f"<dt>{name.capitalize()}</dt><dd><strong>{value:.2f}</strong>"
-        f'<span class="track" aria-hidden="true"><i style="left:{place:.1%}"></i></span>'
+        f'<dt>{name.capitalize()}</dt><dd data-attribute="{name}"><strong>{number}</strong>'
+        f'<span class="track" aria-hidden="true"><i{place}></i></span>'
         f'<span class="ends"><span>1 {low}</span><span>7 {high}</span></span></dd>'
     )

@@ -6,7 +6,7 @@ import numpy as np
 
 from ser import fragments
 from ser.audio import Waveform
-from ser.labels import ENCODERS
+from ser.labels import ATTRIBUTES, ENCODERS
 from ser.prediction import Alternative, EncoderAttention, Prediction
 from tests.fake_recognizer import HEARD, fake_prediction
 
@@ -147,6 +147,12 @@ def test_scales_place_the_attributes_between_1_and_7() -> None:
     assert [html.count(f"left:{place}%") for place in ("0.0", "50.0", "100.0")] == [1, 1, 1]
     for told in ("1.00", "4.00", "7.00", "1 calm", "7 active", "1 negative", "7 strong"):
         assert told in html
+
+
+def test_scales_without_an_answer_are_empty() -> None:
+    html = fragments.attribute_scales(None)
+    assert [html.count(f'data-attribute="{name}"') for name in ATTRIBUTES] == [1, 1, 1]
+    assert html.count("<strong></strong>") == html.count("<i></i>") == 3
 
 
 def test_facts_name_bundle_and_recogniser() -> None:

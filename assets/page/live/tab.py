@@ -12,7 +12,8 @@ from assets.page.looks import asset, figure
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
 from assets.page.telling import sentence
-from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS
+from ser import fragments
+from ser.labels import EMOTION_COLOURS
 from ser.live import MAX_LIVE_S
 from ser.plots import trail_figure
 
@@ -55,7 +56,9 @@ class LiveTab:
                     empty=trail_figure([]).to_plotly_json(),
                 )
             with gr.Column(elem_classes="card live-answer-card", min_width=280):
-                gr.HTML(asset("live/answer.html").replace("SCALES", _scales()))
+                gr.HTML(
+                    asset("live/answer.html").replace("SCALES", fragments.attribute_scales(None))
+                )
             with gr.Column(elem_classes="card live-path-card", min_width=280):
                 gr.HTML(asset("live/path.html"))
                 figure("trail", "The path in the cube")
@@ -94,14 +97,3 @@ class LiveTab:
             if stream is not None:
                 stream.close()
             return {"ended": sentence(error)}
-
-
-def _scales() -> str:
-    """The three attributes, whose numbers the page fills in."""
-    entries = "".join(
-        f'<dt>{name.capitalize()}</dt><dd data-attribute="{name}"><strong></strong>'
-        '<span class="track" aria-hidden="true"><i></i></span>'
-        f'<span class="ends"><span>1 {low}</span><span>7 {high}</span></span></dd>'
-        for name, (low, high) in ATTRIBUTE_ENDS.items()
-    )
-    return f'<dl class="scales">{entries}</dl>'
