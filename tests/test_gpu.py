@@ -15,6 +15,9 @@ SCRIPT = """
 import torch
 from assets.page import gpu
 import spaces
+import numpy as np
+from assets.page.telling import WENT_WRONG, sentence
+from ser.audio import Waveform
 from ser.errors import Cancelled, SerError
 from ser.recognizer import Recognizer
 from ser.recording import Stretch
@@ -22,7 +25,7 @@ from ser.self_attention import self_attention
 from ser.speech import Sliding
 
 torch.set_num_threads(1)
-assert gpu.LENT and max(spaces.durations) <= 60
+assert gpu.LENT
 voice = "assets/examples/slow.flac"
 own = Recognizer.from_pretrained(transcriber=None)
 borrowed = gpu.lent(own)
@@ -46,8 +49,30 @@ long = borrowed.analyse(voice, "")
 assert isinstance(long.frames, ser.frames.FramesOnDemand) and long.frames.encoders is own.encoders
 assert borrowed.revise(long, "I miss him").prediction.transcript.text == "I miss him"
 
-good, bad = borrowed.predict_many([voice, "missing.wav"], ["", None])
-assert good.emotions and isinstance(bad, SerError)
+spaces.loans.clear()
+good, bad, other = borrowed.predict_many([voice, "missing.wav", voice], ["", None, "no"])
+assert good.emotions and isinstance(bad, SerError) and other.transcript.text == "no"
+minute = Waveform(np.random.default_rng(0).normal(0, 0.1, 60 * 16_000).astype(np.float32))
+try:
+    borrowed.predict(minute, "")
+except SerError as error:
+    assert not isinstance(error, gpu.GpuError), error
+assert spaces.loans == [("_work", 16), ("_work", 16), ("_work", 18)]
+
+def told(ask):
+    try:
+        ask()
+    except Exception as error:
+        return sentence(error)
+
+assert told(lambda: borrowed.predict(voice, nonsense=1)) == WENT_WRONG
+half = borrowed.predict_many([voice, voice], ["", ""])
+next(half)
+spaces.refusal = "You have exceeded your ZeroGPU quota. Try again in 3:20:00. "
+why = "No answer came from the GPU that this Space borrows: You have exceeded your ZeroGPU quota. "
+assert told(lambda: borrowed.predict(voice, "")) == why + "Try again in 3:20:00."
+assert told(lambda: next(half)) == why + "Try again in 3:20:00.", "each file would ask in vain"
+spaces.refusal = None
 for fault, ask in (
     (SerError, lambda: borrowed.predict("missing.wav")),
     (Cancelled, lambda: borrowed.analyse(voice, cancelled=lambda: True)),
@@ -60,7 +85,7 @@ for fault, ask in (
         raise AssertionError(fault)
 seen = gpu.with_encoders(self_attention, own.encoders, here.recording, here.prediction, "wavlm")
 assert seen.weights.shape[0] == seen.weights.shape[1] > 10
-assert set(spaces.calls) == {"_work", "_look"}
+assert spaces.loans[-1] == ("_look", 15)
 print("all of it")
 """
 
@@ -69,7 +94,7 @@ def test_where_no_gpu_is_lent_nothing_is_in_the_way() -> None:
     recognizer = object()
     assert gpu.LENT is False
     assert gpu.lent(recognizer) is recognizer  # type: ignore[arg-type, comparison-overlap]
-    assert gpu.on_gpu(print) is print
+    assert gpu.on_gpu(15)(print) is print
     assert gpu.with_encoders(lambda *given: given, "encoders", 1) == ("encoders", 1)
 
 

@@ -2,32 +2,46 @@
 
 There the models are moved to "cuda" before the page starts, and only a function decorated with
 `spaces.GPU` reaches the GPU. It runs in a fork of this process: what goes in and comes out is
-pickled, so neither progress nor cancelling reaches it. Elsewhere nothing of this is in the way.
+pickled, so neither progress nor cancelling reaches it. Files are decoded before, which needs no
+GPU and tells how long one is needed. Elsewhere nothing of this is in the way.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from math import ceil
 from typing import Any, Final, TypeVar, cast
 
-from ser.errors import SerError
+import gradio as gr
+
+from ser.audio import Waveform, load_audio
+from ser.errors import Cancelled, SerError
 from ser.frames import Frames, FramesOnDemand
 from ser.progress import Watch
 from ser.recognizer import Analysis, Recognizer
+from ser.recording import Audio
 from ser.transcription import BackgroundTranscriber
 
 LENT: Final = os.environ.get("SPACES_ZERO_GPU", "").lower() in ("1", "t", "true")
 if LENT:
     import spaces  # before any model is loaded
 
-SECONDS: Final = 60  # at most, for one answer; whoever asks for less waits less
+START_S: Final = 15  # of each loan: a fork begins and the models move to its GPU
+PER_SECOND: Final = 0.05  # of a recording: speech, encoders, words. Who asks for less waits less.
 Work = TypeVar("Work", bound=Callable[..., Any])
 _held: list[Recognizer] = []  # the one whose encoders are on the GPU; forks find it here
 
 
-def on_gpu(work: Work) -> Work:
-    """`work`, with a GPU while it runs where one is lent; `work` itself elsewhere."""
-    return cast(Work, spaces.GPU(duration=SECONDS)(work)) if LENT else work
+class GpuError(SerError):
+    """No GPU was to be had, or it was taken away; ZeroGPU's own words say why."""
+
+
+def on_gpu(seconds: int | Callable[..., int]) -> Callable[[Work], Work]:
+    """A decorator: the work has a GPU while it runs, so long at most, where one is lent.
+
+    `seconds` may be a function of the work's arguments.
+    """
+    return cast(Callable[[Work], Work], spaces.GPU(duration=seconds)) if LENT else lambda w: w
 
 
 def lent(recognizer: Recognizer) -> Recognizer:
@@ -42,7 +56,7 @@ def lent(recognizer: Recognizer) -> Recognizer:
 
 def with_encoders(work: Callable[..., Any], encoders: Any, *arguments: Any) -> Any:
     """`work(encoders, *arguments)`, for what looks into the encoders themselves."""
-    return _answered(_look(work, arguments)) if LENT else work(encoders, *arguments)
+    return _answered(_look, work, arguments) if LENT else work(encoders, *arguments)
 
 
 class Borrower:
@@ -58,9 +72,21 @@ class Borrower:
         """As `Recognizer.predict`."""
         return self._ask("predict", arguments, options)
 
-    def predict_many(self, *arguments: Any, **options: Any) -> Iterator[Any]:
-        """As `Recognizer.predict_many`, all in one go."""
-        return iter(self._ask("predict_many", arguments, options))
+    def predict_many(
+        self,
+        audios: Sequence[Audio],
+        transcripts: Sequence[str | None] | None = None,
+        **options: Any,
+    ) -> Iterator[Any]:
+        """As `Recognizer.predict_many`; each recording borrows for itself."""
+        texts = transcripts or [None] * len(audios)
+        for asked in zip(audios, texts, strict=True):
+            try:
+                yield self._ask("predict", asked, {**options})
+            except (Cancelled, GpuError):
+                raise
+            except SerError as error:
+                yield error
 
     def analyse(self, *arguments: Any, **options: Any) -> Any:
         """As `Recognizer.analyse`."""
@@ -81,26 +107,33 @@ class Borrower:
         if len(arguments) > progress_at:
             progress, arguments = arguments[progress_at], arguments[:progress_at]
         watch = Watch(progress, options.pop("cancelled", None))
+        sound, *others = arguments
+        sound = sound if isinstance(sound, Waveform | Analysis) else load_audio(sound)
         watch.tell(0.0, "Waiting for a GPU")
-        sent = [_portable(item) for item in arguments]
-        answer = _answered(_work(method, sent, options))
+        answer = _answered(_work, method, [_portable(sound), *others], options)
         watch.tell(1.0, "Done")
         return _complete(answer, self._own)
 
 
-@on_gpu
+def _seconds(_: str, arguments: Sequence[Any], __: dict[str, Any]) -> int:
+    """How long `_work` may take."""
+    sound = arguments[0]
+    heard = sound.waveform if isinstance(sound, Analysis) else sound
+    return START_S + ceil(PER_SECOND * heard.duration_s)
+
+
+@on_gpu(_seconds)
 def _work(method: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any:
     """What the held recogniser answers; a fault that a user can mend comes back as a value."""
     (recognizer,) = _held
     given = [_complete(item, recognizer, on_device=True) for item in arguments]
     try:
-        answer = getattr(recognizer, method)(*given, **options)
-        return list(answer) if isinstance(answer, Iterator) else _portable(answer)
+        return _portable(getattr(recognizer, method)(*given, **options))
     except SerError as error:  # raised there, it would arrive as a fault of the machine
         return error
 
 
-@on_gpu
+@on_gpu(START_S)
 def _look(work: Callable[..., Any], arguments: Sequence[Any]) -> Any:
     (recognizer,) = _held
     try:
@@ -109,7 +142,15 @@ def _look(work: Callable[..., Any], arguments: Sequence[Any]) -> Any:
         return error
 
 
-def _answered(answer: Any) -> Any:
+def _answered(work: Callable[..., Any], *arguments: Any) -> Any:
+    """What the work answers on its GPU. GpuError where it had none, or not for long enough."""
+    try:
+        answer = work(*arguments)
+    except gr.Error as error:
+        told = str(error.message).strip().rstrip(".")
+        if told.isidentifier():  # the name of a fault of ours, which is not for users
+            raise
+        raise GpuError(f"No answer came from the GPU that this Space borrows: {told}.") from error
     if isinstance(answer, SerError):
         raise answer
     return answer

@@ -6,34 +6,47 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
-durations: list[int] = []
-calls: list[str] = []
+import gradio as gr
+
+loans: list[tuple[str, int]] = []  # name of the work, and the seconds asked for
+refusal: str | None = None  # why nobody gets a GPU
 
 
-def GPU(duration: int) -> Callable[[Callable[..., Any]], Callable[..., Any]]:  # noqa: N802
-    """As `spaces.GPU`: a fault other than gradio's own arrives as one of the machine."""
-    durations.append(duration)
+def GPU(  # noqa: N802
+    duration: int | Callable[..., int],
+) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
+    """As `spaces.GPU`: a fault in the work arrives as its name, all are gradio's errors."""
 
     def decorate(work: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(work)
         def borrowed(*arguments: Any, **options: Any) -> Any:
-            calls.append(work.__name__)
+            if refusal is not None:
+                raise gr.Error(refusal, print_exception=False)
+            seconds = duration(*arguments, **options) if callable(duration) else duration
+            loans.append((work.__name__, seconds))
             receive, send = multiprocessing.Pipe(duplex=False)
             sent = pickle.dumps((arguments, options))
 
             def run() -> None:
                 given, named = pickle.loads(sent)
-                send.send_bytes(pickle.dumps(work(*given, **named)))
+                try:
+                    answer = work(*given, **named)
+                except Exception as error:
+                    answer = gr.Error(type(error).__name__, print_exception=False)
+                send.send_bytes(pickle.dumps(answer))
 
             fork = multiprocessing.get_context("fork").Process(target=run)
             fork.start()
             send.close()
             try:
-                return pickle.loads(receive.recv_bytes())
+                answer = pickle.loads(receive.recv_bytes())
             except EOFError as error:
-                raise RuntimeError("ZeroGPU worker error") from error
+                raise gr.Error("GPU task aborted", print_exception=False) from error
             finally:
                 fork.join()
+            if isinstance(answer, gr.Error):
+                raise answer
+            return answer
 
         return borrowed
 
