@@ -8,12 +8,14 @@ import torch
 
 from assets.page.listen import memory
 from assets.page.listen.comparison import listed, side_by_side
-from assets.page.listen.memory import MAX_TAKES, Takes, fitting
+from assets.page.listen.memory import MAX_TAKES, Takes, fitting, remembered
 from assets.page.listen.visit import Remembered, Shown
 from ser.audio import SAMPLE_RATE_HZ, Waveform
 from ser.errors import SerError
+from ser.labels import ATTRIBUTES
 from ser.plots import attention_figure, timeline_figure
-from tests.fake_recognizer import FakeAnalysis, fake_prediction
+from ser.regions import measure_regions, to_metrics
+from tests.fake_recognizer import FakeAnalysis, FakeRecognizer, fake_prediction
 
 SECONDS = 2
 SOUND_BYTES = SECONDS * SAMPLE_RATE_HZ * 4
@@ -68,6 +70,31 @@ class TestNames:
         assert "<b>mine" not in listed(takes)
         assert takes.renamed(1, " ") is takes
         assert len(takes.renamed(1, "a" * 100).all[0].name) == memory.MAX_NAME
+
+
+class TestWhole:
+    def test_a_part_goes_back_to_what_was_on_the_page_before_it_whatever_came_later(self) -> None:
+        voice = sound()
+        first, other_words = shown(voice), shown(voice, "other words")
+        part = shown(voice, "part", (0.5, 1.5))
+        smaller = shown(voice, "smaller", (0.5, 1.0))
+        takes = visit(first, other_words, first, part, smaller, shown(sound(1)))
+        assert whole_of(takes, part) == whole_of(takes, smaller) == 1
+        takes = takes.without(3).seeing(smaller, 0.0)
+        assert whole_of(takes, shown(voice, "next", (0.6, 0.9))) == 1
+        assert whole_of(takes.without(1), smaller) is None
+
+    def test_a_part_that_is_not_among_the_takes_yet_has_its_whole(self) -> None:
+        voice = sound()
+        part = shown(voice, "part", (0.5, 1.5))
+        assert whole_of(visit(shown(sound(1)), shown(voice)), part) == 2
+        assert whole_of(visit(shown(voice), shown(sound(1))), part) is None
+
+
+def whole_of(takes: Takes, part: Shown) -> int | None:
+    """The number of its whole."""
+    found = takes.whole_of(part)
+    return None if found is None else found.number
 
 
 class TestSeeing:
@@ -163,6 +190,28 @@ class TestRoom:
         assert isinstance(kept.analysis, Remembered)
         for draw in (attention_figure, timeline_figure):
             assert draw(kept.prediction, kept.sound) == draw(first.prediction, first.sound)
+
+
+def test_what_is_told_of_the_bundle_is_kept_with_the_answer() -> None:
+    points = [("sad", dict.fromkeys(ATTRIBUTES, 2.0))] * 10
+    measured = measure_regions(points)
+    metrics = {"regions": to_metrics(measured), "regions_from": "ten actors"}
+    kept = remembered(by_bundle_with(metrics))
+    assert (kept.regions, kept.regions_from) == (measured, "ten actors")
+    assert kept.writer == "The fake transcriber writes the text."
+
+
+def test_regions_that_nobody_can_read_are_none(caplog: pytest.LogCaptureFixture) -> None:
+    assert by_bundle_with({"regions": {"sad": "here"}}).regions == ()
+    assert "no regions of fake-bundle" in caplog.text
+
+
+def by_bundle_with(metrics: dict) -> Shown:
+    """An answer of a bundle with this metrics.json."""
+    recognizer = FakeRecognizer()
+    recognizer.bundle.metrics = metrics
+    analysis = shown(sound()).analysis
+    return Shown.by(recognizer, analysis, "fake-bundle", "a.wav", "")  # type: ignore[arg-type]
 
 
 def test_differences_are_from_the_first_that_is_ticked() -> None:

@@ -1,10 +1,7 @@
-"""The recording over time: heard, gone through, analysed in parts, and stopped."""
+"""The recording over time: heard, gone through, and analysed in parts."""
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
@@ -14,14 +11,10 @@ from ser.labels import ATTRIBUTES
 from ser.recording import Stretch
 from ser.speech import Sliding
 from tests.audio_files import encode
-from tests.browser.conftest import Visit, visiting
+from tests.browser.conftest import Visit
 from tests.fake_recognizer import CLASSES, HEARD
 from tests.patience import eventually
 
-if TYPE_CHECKING:
-    from playwright.sync_api import APIResponse, Browser, Route
-
-SOON_S = 10.0  # who gave up does not wait
 SEEN = "document.querySelector('#timeline .canvas')._fullLayout.xaxis.range"
 WORDS = "document.querySelector('#timeline .canvas').data.find((t) => t.meta === 'words').x.length"
 HEAR_TIMES = """() => {
@@ -38,16 +31,6 @@ def shown(visit: Visit) -> Visit:
     visit.page.wait_for_selector("#timeline .main-svg")
     visit.page.locator("#score .bar").scroll_into_view_if_needed()
     return visit
-
-
-@contextmanager
-def slow(visit: Visit, wait_s: float = 300.0) -> Iterator[None]:
-    """While every analysis takes long."""
-    visit.server.recognizer.wait_s = wait_s
-    try:
-        yield
-    finally:
-        visit.server.recognizer.wait_s = 0.0
 
 
 def duration_s(visit: Visit) -> float:
@@ -185,6 +168,28 @@ def test_a_stretch_is_heard_and_analysed_alone_and_the_whole_comes_back(shown: V
     assert not page.is_visible("#told")
 
 
+def test_a_stretch_that_is_shown_again_leads_back_to_its_own_whole(shown: Visit) -> None:
+    page, whole = shown.page, shown.headline
+    drag(shown, 1.0, 2.5)
+    page.click("#score .analyse")
+    page.wait_for_selector("#score .part:visible")
+    shown.try_example(1)
+    page.wait_for_selector("#score .part", state="hidden")
+    page.get_by_role("button", name="Show 2 lively, 1.0 to 2.5 s").click()
+    page.wait_for_selector("#score .part:visible")
+    page.click("#score .back")
+    page.wait_for_selector("#score .part", state="hidden")
+    assert shown.headline == whole
+    page.wait_for_selector("#takes-list [data-number='1'][aria-current]")
+
+    page.get_by_role("button", name="Show 2 lively, 1.0 to 2.5 s").click()
+    page.get_by_role("button", name="Remove 1 lively").click()
+    page.wait_for_selector("#score .part:visible")
+    page.click("#score .back")
+    told = page.locator("#timeline-told [role=alert]").inner_text()
+    assert told == "The answer for the whole recording is no longer among the takes."
+
+
 def test_a_stretch_can_be_looked_at_closely(shown: Visit) -> None:
     page = shown.page
     all_of_it = page.evaluate(SEEN)
@@ -240,69 +245,6 @@ def test_windows_of_ones_own_each_tell_their_answer(shown: Visit) -> None:
     assert shown.headline == before
 
 
-def test_cancel_ends_the_work_and_keeps_the_last_result(visit: Visit, voice: Path) -> None:
-    page, recognizer = visit.page, visit.server.recognizer
-    visit.open().upload(voice)
-    visit.wait_for_result()
-    page.wait_for_selector("#timeline .main-svg")
-    before = visit.headline
-    assert not page.is_visible("#cancel")
-    assert not page.is_visible("#cancel-part")
-    with slow(visit):
-        drag(visit, 1.0, 2.5)
-        page.click("#score .analyse")
-        eventually(lambda: recognizer.working == 1, "nothing is analysed")
-        page.wait_for_selector("#timeline-told [role=progressbar]")
-        room = page.locator("#timeline-told").evaluate("(told) => told.offsetHeight")
-        assert room > 60, "progress is not seen"
-        page.click("#cancel-part")
-        eventually(lambda: recognizer.working == 0, "the work goes on", SOON_S)
-        eventually(lambda: not page.is_visible("#cancel-part"), "it waits", SOON_S)
-        assert "Stopped, as you wished." in page.locator("#timeline-told p").inner_text()
-        assert page.inner_text("#timeline-told").count("\n") == 0, "something else is told, too"
-        visit.try_example(1)
-        eventually(lambda: recognizer.working == 1, "nothing is analysed")
-        page.click("#cancel")
-        eventually(lambda: recognizer.working == 0, "the work goes on", SOON_S)
-        assert "still the answer for my voice.flac" in page.locator("#told p").inner_text()
-        assert visit.headline == before
-        eventually(
-            lambda: not page.is_visible("#cancel"), "there is nothing left to cancel", SOON_S
-        )
-    visit.try_example(2)
-    eventually(lambda: visit.headline != before, "nothing is analysed any more")
-    assert not page.is_visible("#told")
-
-
-def test_a_visit_that_waits_in_line_can_leave_it_and_a_closed_page_lets_go(
-    visit: Visit, chromium: "Browser", voice: Path
-) -> None:
-    recognizer = visit.server.recognizer
-    with slow(visit), visiting(visit.server, chromium) as first:
-        first.open().try_example()
-        eventually(lambda: recognizer.working == 1, "nothing is analysed")
-        visit.open()
-        late: list[tuple[Route, APIResponse]] = []  # the page does not know yet that it is in line
-        visit.page.route(
-            "**/queue/join*", lambda route: late.append((route, route.fetch())), times=1
-        )
-        visit.upload(voice)
-        eventually(lambda: visit.page.is_visible("#cancel") and bool(late), "it does not wait")
-        visit.page.click("#cancel")
-        told = visit.page.locator("#told p").inner_text()
-        assert told == "Stopped, as you wished."
-        for route, answer in late:
-            route.fulfill(response=answer)
-        pending = visit.page.locator(".pending")
-        eventually(lambda: pending.count() == 0, "it still waits", SOON_S)
-        eventually(lambda: visit.server.kept_files() == [], "its recording is still there")
-        asked = len(recognizer.paths)
-        assert recognizer.working == 1, "somebody else's work was stopped"
-        first.page.close()
-        eventually(lambda: recognizer.working == 0, "it works for a closed page")
-    assert len(recognizer.paths) == asked
-
-
 def long_recording(folder: Path) -> Path:
     random = np.random.default_rng(0)
     noise = random.normal(0, 0.1, (240 * SAMPLE_RATE_HZ, 1)).astype(np.float32)
@@ -321,8 +263,7 @@ def test_a_long_recording_fits_a_phone_and_shows_its_words_from_near(
     visit.open().upload(long_recording(tmp_path))
     visit.wait_for_result()
     assert page.evaluate("document.documentElement.scrollWidth") == 360
-    page.fill("#transcript textarea", " ".join(f"w{number}" for number in range(3000)))
-    page.get_by_role("button", name="Analyse with this text").click()
+    visit.revise(" ".join(f"w{number}" for number in range(3000)))
     page.wait_for_selector("#written-by >> text=Written by you.")
     eventually(lambda: drawn_words(visit) == 0, "three thousand words are a smear")
     eventually(lambda: page.evaluate(WORDS) == 0, "what cannot be seen is drawn")

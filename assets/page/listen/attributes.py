@@ -1,6 +1,5 @@
 """Arousal, valence and dominance: three numbers, the point in the cube, its path, its sides."""
 
-import logging
 from html import escape
 from typing import Any
 
@@ -8,20 +7,15 @@ import gradio as gr
 
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
-from assets.page.models import Models
 from ser import fragments, plots
-from ser.errors import BundleError
-from ser.regions import Region, from_metrics, measured_on
 
-log = logging.getLogger("app")
 PATH = "The line is the way through the recording, window by window, coloured by time."
 
 
 class Attributes:
     """Three scales, the cube beside them, its sides below."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self) -> None:
         with gr.Row():
             with gr.Column(scale=2, min_width=260):
                 self.scales = gr.HTML(elem_id="scales")
@@ -38,35 +32,25 @@ class Attributes:
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """The point of the answer, or the path of a recording with several windows."""
         prediction = shown.prediction
-        regions = regions_of(self.models, shown.model)
         moves = len(prediction.windows) > 1
         cube = plots.path_figure if moves else plots.attribute_figure
         take = plots.Take(prediction.emotion.capitalize(), prediction)
         return {
-            self.regions: (fragments.quiet(PATH) if moves else "") + self._choice(shown.model),
-            self.cube: cube(prediction, regions).to_plotly_json(),
-            self.sides: plots.projections_figure([take], regions).to_plotly_json(),
+            self.regions: (fragments.quiet(PATH) if moves else "") + _choice(shown),
+            self.cube: cube(prediction, shown.regions).to_plotly_json(),
+            self.sides: plots.projections_figure([take], shown.regions).to_plotly_json(),
             self.scales: fragments.attribute_scales(prediction),
         }
 
-    def _choice(self, model: str) -> str:
-        """The box that shows the regions, and what they are; nothing where a bundle has none."""
-        if not regions_of(self.models, model):
-            return ""
-        data = measured_on(self.models.get(model).bundle.metrics)
-        told = data or f"the recordings that {model} was tested with"
-        return (
-            '<label class="tick"><input type="checkbox" aria-describedby="about-regions"> '
-            "Show where the emotions lie</label>"
-            '<p class="quiet" id="about-regions">Each cloud is one emotion: where the model\'s own '
-            f"answers lay for {escape(told)}, as their mean and one standard deviation.</p>"
-        )
 
-
-def regions_of(models: Models, model: str) -> tuple[Region, ...]:
-    """The regions of a bundle. None where it tells none, or tells them in a way nobody can read."""
-    try:
-        return from_metrics(models.get(model).bundle.metrics)
-    except BundleError as error:
-        log.warning("no regions of %s: %s", model, error)
-        return ()
+def _choice(shown: Shown) -> str:
+    """The box that shows the regions, and what they are; nothing where a bundle has none."""
+    if not shown.regions:
+        return ""
+    told = shown.regions_from or f"the recordings that {shown.model} was tested with"
+    return (
+        '<label class="tick"><input type="checkbox" aria-describedby="about-regions"> '
+        "Show where the emotions lie</label>"
+        '<p class="quiet" id="about-regions">Each cloud is one emotion: where the model\'s own '
+        f"answers lay for {escape(told)}, as their mean and one standard deviation.</p>"
+    )

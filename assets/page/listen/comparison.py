@@ -25,6 +25,7 @@ def listed(takes: Takes) -> str:
         f'<p class="quiet">{told}</p>'
         f'<ul class="takes" aria-label="Takes, newest first">{items}</ul>'
         '<button type="button" class="clear" data-does="clear">Clear all takes</button>'
+        '<span class="quiet">What is on the page goes with them.</span>'
     )
 
 
@@ -57,7 +58,8 @@ def _item(take: Take, takes: Takes) -> str:
         else f'<button type="button" data-does="choose" aria-label="Show {title}">Show</button>'
     )
     return (
-        f'<li data-number="{take.number}"{" aria-current=true" if on_page else ""}>'
+        f'<li data-number="{take.number}" data-copy="{escape(take.shown.copy)}"'
+        f"{' aria-current=true' if on_page else ''}>"
         f'<input type="checkbox" data-does="tick" aria-label="Compare {title}"{ticked}>'
         f'<span class="number" aria-hidden="true">{take.number}</span>'
         f'<span class="name"><input type="text" data-does="rename" value="{escape(take.name)}" '

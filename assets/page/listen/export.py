@@ -5,12 +5,10 @@ from typing import Any
 
 import gradio as gr
 
-from assets.page.listen.attributes import regions_of
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset
-from assets.page.models import Models
 from assets.page.queue import PRIVATE
-from assets.page.telling import FORGOTTEN, recogniser_in_use, sentence
+from assets.page.telling import FORGOTTEN, sentence
 from ser import export, fragments
 from ser.errors import SerError
 
@@ -26,8 +24,7 @@ KINDS = {
 class Export:
     """What was analysed by what, and one menu for all files."""
 
-    def __init__(self, models: Models) -> None:
-        self.models = models
+    def __init__(self) -> None:
         self.facts = gr.HTML(elem_id="facts")
         self.menu = gr.HTML(
             html_template=asset("listen/export.html"),
@@ -37,7 +34,7 @@ class Export:
 
     def connect(self, shown: gr.State) -> None:
         """Make a file when it is asked for."""
-        self.menu.make(self.make, shown, self.menu, show_progress="hidden", **PRIVATE)
+        self.menu.make(self.make, shown, self.menu, queue=False, show_progress="hidden", **PRIVATE)
 
     def emptied(self) -> dict[Any, Any]:
         """No facts."""
@@ -45,7 +42,7 @@ class Export:
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """File, seconds, model, recogniser."""
-        return {self.facts: fragments.facts(shown.prediction, shown.file, self._writer(shown))}
+        return {self.facts: fragments.facts(shown.prediction, shown.file, shown.writer)}
 
     def make(self, shown: Shown | None, event: gr.EventData) -> dict[str, str]:
         """A file for the browser to save: its name, type and text; or what went wrong."""
@@ -53,27 +50,24 @@ class Export:
             if shown is None:
                 raise SerError(FORGOTTEN)
             ending, kind = KINDS[event.kind]
-            return {"name": _stem(shown) + ending, "type": kind, "text": self._text(shown, event)}
+            text = _text(shown, event.kind)
+            return {"name": _stem(shown) + ending, "type": kind, "text": text}
         except Exception as error:
             return {"problem": sentence(error)}
 
-    def _text(self, shown: Shown, event: gr.EventData) -> str:
-        """What the command line writes with `--timeline` in the same format."""
-        file, prediction = shown.file, shown.prediction
-        match event.kind:
-            case "report":
-                regions = regions_of(self.models, shown.model)
-                return export.report(file, prediction, shown.sound, regions, self._writer(shown))
-            case "csv":
-                names = export.columns(list(prediction.emotions), timeline=True)
-                return export.to_csv(export.rows_of(file, prediction, timeline=True), names)
-            case "textgrid":
-                return export.textgrid(prediction)
-        return export.json_line(file, prediction, timeline=True)
 
-    def _writer(self, shown: Shown) -> str:
-        """Which recogniser writes the text, and why."""
-        return recogniser_in_use(self.models.get(shown.model))
+def _text(shown: Shown, kind: str) -> str:
+    """What the command line writes with `--timeline` in the same format."""
+    file, prediction = shown.file, shown.prediction
+    match kind:
+        case "report":
+            return export.report(file, prediction, shown.sound, shown.regions, shown.writer)
+        case "csv":
+            names = export.columns(list(prediction.emotions), timeline=True)
+            return export.to_csv(export.rows_of(file, prediction, timeline=True), names)
+        case "textgrid":
+            return export.textgrid(prediction)
+    return export.json_line(file, prediction, timeline=True)
 
 
 def _stem(shown: Shown) -> str:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
-from assets.page.listen.visit import Remembered, Shown
+from assets.page.listen.visit import Remembered, Shown, is_part
 from ser.frames import FramesOnDemand
 from ser.plots import envelope
 from ser.prediction import Prediction
@@ -36,6 +36,7 @@ class Take:
     made_s: float  # seconds since 1970; the browser tells the time of day where the visitor is
     shown: Shown
     before: int | None = None  # number of the take whose words this one corrects
+    whole: int | None = None  # number of the take that this one is a part of
 
     @property
     def title(self) -> str:
@@ -66,10 +67,19 @@ class Takes:
         """What is on the page now: a take that is known, a new one, or nothing."""
         if shown is None:
             return replace(self, current=None)
-        known = next((take for take in self.all if take.shown is shown), None)
+        known = self._known(shown)
         if known is not None:
             return replace(self, current=known.number)
         return self._adding(shown, now_s)
+
+    def whole_of(self, part: Shown) -> Take | None:
+        """The take that was on the page when this part of it was analysed; None when it is gone."""
+        known, origin = self._known(part), self._same_recording(part)
+        if known is not None:
+            return self.find(known.whole)
+        if origin is not None and is_part(origin.shown.prediction):
+            return self.find(origin.whole)
+        return origin
 
     def without(self, number: int) -> "Takes":
         """One take less."""
@@ -102,12 +112,14 @@ class Takes:
         origin = self._same_recording(shown)
         number = self.given + 1
         corrected = origin if origin is not None and _corrects(shown, origin.shown) else None
+        whole = self.whole_of(shown) if is_part(shown.prediction) else None
         take = Take(
             number=number,
             name=_name(shown, origin, corrected is not None),
             made_s=now_s,
             shown=shown,
             before=corrected.number if corrected is not None else None,
+            whole=whole.number if whole is not None else None,
         )
         kept = fitting((*self.all, take))
         numbers = {take.number for take in kept}
@@ -119,6 +131,9 @@ class Takes:
             given=number,
             let_go=self.let_go + len(self.all) + 1 - len(kept),
         )
+
+    def _known(self, shown: Shown) -> Take | None:
+        return next((take for take in self.all if take.shown is shown), None)
 
     def _same_recording(self, shown: Shown) -> Take | None:
         """The take that was on the page, where the new one is another answer for its sound."""

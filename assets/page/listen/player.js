@@ -53,7 +53,10 @@ const load = () => {
     audio.pause();
     const copy = window.serCopies?.get(sound)?.url;
     if (copy) audio.src = copy;
-    else audio.removeAttribute("src");
+    else {
+      audio.removeAttribute("src");
+      audio.load(); // what was loaded stays in memory otherwise
+    }
     position = limits()[0];
   }
   if (props.value) seek(position);

@@ -1,7 +1,6 @@
 """The tab "One recording": everything about one piece of speech."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +11,14 @@ from assets.page import line, uploads
 from assets.page.listen.attention import Attention
 from assets.page.listen.attributes import Attributes
 from assets.page.listen.export import Export
+from assets.page.listen.memory import Takes as Kept
 from assets.page.listen.player import Player
 from assets.page.listen.recording import Recording
 from assets.page.listen.result import Result
 from assets.page.listen.section import Section
 from assets.page.listen.takes import Takes
-from assets.page.listen.timeline import Timeline, is_part, part_in_words, sliding
-from assets.page.listen.visit import Shown
+from assets.page.listen.timeline import Timeline, part_in_words, sliding
+from assets.page.listen.visit import Shown, is_part
 from assets.page.listen.words import Words
 from assets.page.looks import asset, fold
 from assets.page.models import Models
@@ -34,6 +34,7 @@ from ser.recording import Stretch
 Updates = dict[Any, Any]
 Work = Callable[[Recognizer, Cancel], Analysis]
 STOPPED = "Stopped, as you wished."
+NO_WHOLE = "The answer for the whole recording is no longer among the takes."
 
 
 class Listen:
@@ -45,7 +46,6 @@ class Listen:
         self.works: set[int] = set()  # functions that run the encoders
         self.running = Running()
         self.shown = gr.State(time_to_live=FORGET_AFTER_S)
-        self.entire = gr.State(time_to_live=FORGET_AFTER_S)  # what a stretch is a part of: Shown
         with gr.Row(equal_height=True):
             with gr.Column(elem_classes="card", min_width=300):
                 self.recording = Recording()
@@ -63,11 +63,11 @@ class Listen:
             with fold("Where the model listened", "listened"):
                 self.attention = Attention(models)
             with fold("Arousal, valence, dominance", "attributes"):
-                self.attributes = Attributes(models)
+                self.attributes = Attributes()
             with fold("Save this analysis", "saving"):
-                self.export = Export(models)
+                self.export = Export()
         with fold("Takes of this visit", "takes", visible=False) as takes:
-            self.takes = Takes(models, takes, before)
+            self.takes = Takes(takes, before, self._filled, self._forgotten)
         self.sections: list[Section] = [
             self.result, self.player, self.words, self.timeline, self.attention, self.attributes,
             self.export,
@@ -75,7 +75,7 @@ class Listen:
         self._events()
         self.attention.connect(self.shown)
         self.export.connect(self.shown)
-        again = self.takes.connect(self.shown, [*self._emptied()], self._filled)
+        again = self.takes.connect(self.shown)
         heard, seen = [self.player.player, self.told], [self.recording.audio, self.told]
         again.then(None, heard, seen, js=asset("listen/own_sound.js")).then(
             None, js=asset("listen/reveal.js")
@@ -86,7 +86,7 @@ class Listen:
         encoders: dict[str, Any] = {**MODEL, **PRIVATE}
         above = {**encoders, "show_progress_on": self.result.summary}
         beside = {**encoders, "show_progress_on": self.timeline.told}
-        inputs = [self.recording.audio, self.chosen, *self.timeline.cut]
+        inputs = [self.recording.audio, self.shown, self.chosen, *self.timeline.cut]
         works = []
         for start in self.recording.starts():
             # "multiple": nothing recorded meanwhile is dropped or left behind on the disk
@@ -104,7 +104,7 @@ class Listen:
             self.timeline.again.click(self.cut_anew, cut, everything, **beside),
         ]
         self.works = {work["id"] for work in works}
-        seen = [self.shown, self.entire]
+        seen = [self.shown, self.takes.kept]
         self.timeline.score.back(self.back, seen, everything, **PRIVATE)
         for button, told in (
             (self.cancel, self.told),
@@ -116,6 +116,7 @@ class Listen:
     def analyse(
         self,
         audio: str | None,
+        shown: Shown | None,
         model: str,
         kind: str,
         length_s: float,
@@ -134,10 +135,9 @@ class Listen:
             )
 
         try:
-            analysis = self._answer(model, request, work)
-            return self._filled(Shown(Path(audio).name, analysis, model, copy=audio))
+            return self._answer(model, Path(audio).name, audio, request, work)
         except Cancelled:
-            return {self.told: gr.skip()}  # `stop` tells it
+            return {self.told: _stopped(shown)}
         except Exception as error:
             return self._emptied(fragments.problem(sentence(error)))
         finally:
@@ -156,7 +156,7 @@ class Listen:
             check_length(transcript)
             return recognizer.revise(there(shown), transcript, progress, cancelled=cancelled)
 
-        return self._another(shown, request, work, self.words.written_by)
+        return self._another(shown, request, work, self.told, self.words.written_by)
 
     def stretch(
         self,
@@ -187,20 +187,20 @@ class Listen:
             start_s, end_s = shown.prediction.span
         return self._cut(shown, Stretch(start_s, end_s), (kind, length_s, hop_s), request, progress)
 
-    def back(self, shown: Shown | None, entire: Shown | None) -> Updates:
-        """From a stretch to the whole recording."""
-        if shown is None or entire is None or entire.sound is not shown.sound:
-            return {self.timeline.told: fragments.problem(FORGOTTEN)}
-        return self._filled(entire)
+    def back(self, shown: Shown | None, kept: Kept) -> Updates:
+        """From a stretch to the take that it is a part of."""
+        whole = None if shown is None else kept.whole_of(shown)
+        if whole is None:
+            return {self.timeline.told: fragments.problem(NO_WHOLE)}
+        return self._filled(whole.shown)
 
-    async def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> str:
-        """End the work that the visit waits for, begun or not."""
-        await line.leave(
+    async def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> Any:
+        """End the work that the visit waits for; what has begun tells by itself how it ended."""
+        waited = await line.leave(
             self.app, request.session_hash, self.works, end=lambda: self.leave(request)
         )
         uploads.discard(audio)
-        still = "" if shown is None else f" What you see is still the answer for {shown.file}."
-        return fragments.quiet(STOPPED + still)
+        return _stopped(shown) if waited else gr.skip()
 
     def leave(self, request: gr.Request) -> None:
         """Nobody waits any more, as when the page is closed."""
@@ -219,44 +219,61 @@ class Listen:
                 there(shown), part, progress, sliding=sliding(*cut), cancelled=cancelled
             )
 
-        return self._another(shown, request, work, self.timeline.told)
+        return self._another(shown, request, work, self.timeline.told, self.timeline.told)
 
     def _another(
-        self, shown: Shown | None, request: gr.Request, work: Work, problems: gr.HTML
+        self,
+        shown: Shown | None,
+        request: gr.Request,
+        work: Work,
+        stopped: gr.HTML,
+        problems: gr.HTML,
     ) -> Updates:
-        """Another answer for what is on the page; where it fails, `problems` says why."""
+        """Another answer for what is on the page; where it ends without one, that is told."""
         try:
             if shown is None:
                 raise SerError(FORGOTTEN)
-            return self._filled(replace(shown, analysis=self._answer(shown.model, request, work)))
+            return self._answer(shown.model, shown.file, shown.copy, request, work)
         except Cancelled:
-            return {problems: gr.skip()}  # `stop` tells it
+            return {stopped: _stopped(shown)}
         except Exception as error:
             return {problems: fragments.problem(sentence(error))}
 
-    def _answer(self, model: str, request: gr.Request, work: Work) -> Analysis:
+    def _answer(self, model: str, file: str, copy: str, request: gr.Request, work: Work) -> Updates:
+        """Everything for a new answer. Cancelled until the last moment, and not after it."""
         with self.running.work(request.session_hash) as stop:
-            analysis = work(self.models.get(model), stop.is_set)
-        log_writer(analysis.prediction)
-        return analysis
+            recognizer = self.models.get(model)
+            analysis = work(recognizer, stop.is_set)
+            log_writer(analysis.prediction)
+            updates = self._filled(Shown.by(recognizer, analysis, model, file, copy))
+        if stop.is_set():
+            raise Cancelled(STOPPED)
+        return updates
 
     def _emptied(self, problem: str | None = None) -> Updates:
         """Updates of everything that shows a result, when there is none."""
-        updates: Updates = {self.shown: None, self.entire: None, self.told: ""}
+        updates: Updates = {self.shown: None, self.told: ""}
         updates[self.details] = gr.Column(visible=False)
         for section in self.sections:
             updates |= section.emptied()
         return updates | self.result.emptied(problem)
 
+    def _forgotten(self) -> Updates:
+        """The same without the recording."""
+        return {**self._emptied(), self.recording.audio: None}
+
     def _filled(self, shown: Shown) -> Updates:
+        part = f"{part_in_words(shown.prediction)}." if is_part(shown.prediction) else ""
         updates: Updates = {self.shown: shown, self.details: gr.Column(visible=True)}
-        if is_part(shown.prediction):
-            updates[self.told] = fragments.quiet(f"{part_in_words(shown.prediction)}.")
-        else:
-            updates |= {self.told: "", self.entire: shown}
+        updates[self.told] = fragments.quiet(part) if part else ""
         for section in self.sections:
             updates |= section.filled(shown)
         return updates
+
+
+def _stopped(shown: Shown | None) -> str:
+    still = "" if shown is None else f" What you see is still the answer for {shown.file}."
+    return fragments.quiet(STOPPED + still)
 
 
 def there(shown: Shown | None) -> Analysis:

@@ -1,5 +1,6 @@
 // The list of takes: tells the server what is done with them, keeps the keyboard's place when the
-// list is drawn anew, and tells the time of day where the visitor is.
+// list is drawn anew, tells the time of day where the visitor is, and lets the page's copy of a
+// sound (keep_copy.js) go with its last take.
 const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" });
 const numberOf = (node) => Number(node.closest("[data-number]")?.dataset.number);
 
@@ -32,7 +33,20 @@ element.addEventListener("keydown", ({ key, target }) => {
   if (key === "Enter" && target.dataset.does === "rename") target.blur();
 });
 
+let listed = []; // names of the copies that takes had
+const letGo = () => {
+  const copies = window.serCopies ?? new Map();
+  const kept = [...element.querySelectorAll("[data-copy]")].map(({ dataset }) => dataset.copy);
+  for (const name of kept.length ? listed : [...copies.keys()]) {
+    if (kept.includes(name) || !copies.has(name)) continue;
+    URL.revokeObjectURL(copies.get(name).url);
+    copies.delete(name);
+  }
+  listed = kept;
+};
+
 const refresh = () => {
+  letGo();
   for (const time of element.querySelectorAll("time[data-made]")) {
     const made = new Date(1000 * Number(time.dataset.made));
     time.dateTime = made.toISOString();

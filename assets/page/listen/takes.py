@@ -1,18 +1,16 @@
 """Every analysis of the visit as a take: listed, shown again, compared, removed."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import gradio as gr
 from gradio.events import Dependency
 
 from assets.page.listen import comparison
-from assets.page.listen.attributes import regions_of
 from assets.page.listen.memory import Takes as Kept
 from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
-from assets.page.models import Models
 from assets.page.queue import FORGET_AFTER_S, PRIVATE
 from assets.page.telling import FORGOTTEN
 from ser import fragments, plots
@@ -26,46 +24,51 @@ IN_TURN: dict[str, Any] = {
 
 
 class Takes:
-    """List and comparison inside `fold`; `offer` is a button that stands beside the transcript."""
+    """List and comparison inside `fold`; `offer` is a button that stands beside the transcript.
 
-    def __init__(self, models: Models, fold: gr.Accordion, offer: gr.Button) -> None:
-        self.models, self.fold, self.offer = models, fold, offer
+    `filled` shows an analysis on the page, `emptied` takes everything off it, as updates.
+    """
+
+    def __init__(
+        self,
+        fold: gr.Accordion,
+        offer: gr.Button,
+        filled: Callable[[Shown], Updates],
+        emptied: Callable[[], Updates],
+    ) -> None:
+        self.fold, self.offer = fold, offer
+        self.filled, self.emptied = filled, emptied
         self.kept = gr.State(Kept(), time_to_live=FORGET_AFTER_S)
         self.problem = gr.HTML()
         self.list = gr.HTML(js_on_load=asset("listen/takes.js"), elem_id="takes-list")
         self.table = gr.HTML(elem_id="side-by-side")
         self.overlay = figure("overlay", "Takes in the cube")
 
-    def connect(
-        self, shown: gr.State, everything: Sequence[Any], filled: Callable[[Shown], Updates]
-    ) -> Dependency:
-        """Keep what is shown, whoever shows it, and show a take again on `everything`.
-
-        The event that is returned is over when a take is shown again.
-        """
-        own = [*self._told(Kept())]
+    def connect(self, shown: gr.State) -> Dependency:
+        """Keep what is shown, whoever shows it; the event returned ends when a take is back."""
+        own, page = [*self._told(Kept())], [*self.emptied()]
         shown.change(self.see, [shown, self.kept], own, **IN_TURN)
-        self.list.edit(self.edit, self.kept, own, **IN_TURN)
-
-        def choose(kept: Kept, event: gr.EventData) -> Updates:
-            take = kept.find(event.number)
-            if take is None:
-                return {self.problem: fragments.problem(FORGOTTEN)}
-            return {**filled(take.shown), self.problem: ""}
-
+        self.list.edit(self.edit, self.kept, [*own, *page], **IN_TURN)
         self.offer.click(self.compare_with_before, self.kept, own, **IN_TURN).then(
             None, js=asset("listen/reveal_takes.js")
         )
-        return self.list.choose(choose, self.kept, [*everything, self.problem], **IN_TURN)
+        return self.list.choose(self.choose, self.kept, [*page, self.problem], **IN_TURN)
 
     def see(self, shown: Shown | None, kept: Kept) -> Updates:
         """Something else is on the page."""
         return self._told(kept.seeing(shown, time.time()))
 
+    def choose(self, kept: Kept, event: gr.EventData) -> Updates:
+        """Show a take again."""
+        take = kept.find(event.number)
+        if take is None:
+            return {self.problem: fragments.problem(FORGOTTEN)}
+        return {**self.filled(take.shown), self.problem: ""}
+
     def edit(self, kept: Kept, event: gr.EventData) -> Updates:
-        """Tick, rename or remove one take, or clear all."""
+        """Tick, rename or remove one take, or clear all; what is removed leaves the page too."""
         if event.does == "clear":
-            return self._told(Kept(given=kept.given))
+            return self.emptied() | self._told(Kept(given=kept.given))
         if kept.find(event.number) is None:
             return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
         changed = {
@@ -73,7 +76,9 @@ class Takes:
             "rename": lambda: kept.renamed(event.number, str(event.value)),
             "remove": lambda: kept.without(event.number),
         }
-        return self._told(changed[event.does]())
+        left = changed[event.does]()
+        page = {} if left.current == kept.current else self.emptied()
+        return page | self._told(left)
 
     def compare_with_before(self, kept: Kept) -> Updates:
         """The corrected transcript and the one it corrects."""
@@ -102,8 +107,7 @@ class Takes:
         if len(compared) < 2:
             return None
         points = [plots.Take(str(take.number), take.shown.prediction) for take in compared]
-        regions = regions_of(self.models, compared[0].shown.model)
-        return plots.takes_figure(points, regions).to_plotly_json()
+        return plots.takes_figure(points, compared[0].shown.regions).to_plotly_json()
 
 
 def _label(kept: Kept) -> str:

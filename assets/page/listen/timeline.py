@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from assets.page.listen.visit import Shown
+from assets.page.listen.visit import Shown, is_part
 from assets.page.looks import asset, figure
 from ser import plots
 from ser.errors import SerError
@@ -80,12 +80,6 @@ def sliding(kind: str, length_s: float, hop_s: float) -> Sliding | None:
             "at least. Choose more seconds until the next begins, or shorter windows."
         )
     return Sliding(length_s, hop_s)
-
-
-def is_part(prediction: Prediction) -> bool:
-    """Whether less than the whole recording was analysed."""
-    start_s, end_s = prediction.span
-    return end_s - start_s < prediction.duration_s - 1e-3
 
 
 def part_in_words(prediction: Prediction) -> str:
