@@ -2,6 +2,9 @@
 
 import os
 import socket
+import subprocess
+import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -36,6 +39,19 @@ def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def wait_for_page(url: str, process: subprocess.Popen, patience_s: float = 240) -> None:
+    """Return once the page that this process serves is there."""
+    end = time.monotonic() + patience_s
+    while True:
+        try:
+            urllib.request.urlopen(url).close()
+            return
+        except OSError:
+            assert process.poll() is None, process.communicate()
+            assert time.monotonic() < end, "the page did not start"
+            time.sleep(0.2)
 
 
 @contextmanager

@@ -5,8 +5,6 @@ import signal
 import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import gradio as gr
@@ -20,7 +18,7 @@ from ser.errors import BundleError
 from ser.recognizer import Recognizer
 from tests.conftest import REPOSITORY
 from tests.fake_recognizer import FakeRecognizer
-from tests.page_server import free_port
+from tests.page_server import free_port, wait_for_page
 
 VARIABLES = (
     "SER_BUNDLE", "SER_BUNDLES", "SER_ANY_BUNDLE",
@@ -178,7 +176,7 @@ def test_stopping_the_server_deletes_its_upload_folder(tmp_path: Path) -> None:
         stderr=subprocess.STDOUT,
     )
     try:
-        wait_for_page(f"http://127.0.0.1:{port}/")
+        wait_for_page(f"http://127.0.0.1:{port}/", process)
         sent = httpx.post(f"http://127.0.0.1:{port}/gradio_api/upload", files={"files": b"sound"})
         upload = Path(sent.json()[0])
         assert upload.exists()
@@ -189,14 +187,3 @@ def test_stopping_the_server_deletes_its_upload_folder(tmp_path: Path) -> None:
         process.communicate()
     assert not upload.exists()
     assert list(tmp_path.glob("ser-page-*")) == []
-
-
-def wait_for_page(url: str, patience_s: float = 60) -> None:
-    end = time.monotonic() + patience_s
-    while True:
-        try:
-            urllib.request.urlopen(url).close()
-            return
-        except OSError:
-            assert time.monotonic() < end, "the page did not start"
-            time.sleep(0.2)

@@ -5,18 +5,19 @@ import re
 import subprocess
 import sys
 import tomllib
+from importlib import metadata
 from pathlib import Path
 
 import httpx
 import pytest
 import yaml
 from gradio_client import Client, handle_file
+from packaging.requirements import Requirement
 
 from assets.space import main, pack
 from ser.bundle import CONFIG, EMBEDDED
 from tests.conftest import REPOSITORY
-from tests.page_server import free_port
-from tests.test_app import wait_for_page
+from tests.page_server import free_port, wait_for_page
 
 COLOURS = ("red", "yellow", "green", "blue", "indigo", "purple", "pink", "gray")
 
@@ -84,13 +85,50 @@ def test_a_folder_with_something_in_it_is_left_alone(
     assert "hf upload USER/SPACE" in capsys.readouterr().out
 
 
+def modules_left_out(requirements: str) -> set[str]:
+    """Top-level modules that are installed here beside the project, and not by these."""
+    needed: set[tuple[str, str]] = set()
+    waiting = [Requirement(line) for line in requirements.splitlines() if line[:1].isalpha()]
+    while waiting:
+        wanted = waiting.pop()
+        for extra in ("", *wanted.extras):
+            if (wanted.name.lower(), extra) in needed:
+                continue
+            needed.add((wanted.name.lower(), extra))
+            try:
+                further = metadata.requires(wanted.name) or []
+            except metadata.PackageNotFoundError:  # for another system
+                continue
+            further_wanted = [Requirement(text) for text in further]
+            waiting += [
+                each
+                for each in further_wanted
+                if each.marker is None or each.marker.evaluate({"extra": extra})
+            ]
+    names = {re.sub(r"[-_.]+", "-", name) for name, _ in needed}
+    return {
+        module
+        for module, owners in metadata.packages_distributions().items()
+        if not (names | {"ser"}) & {re.sub(r"[-_.]+", "-", owner.lower()) for owner in owners}
+    }
+
+
 @pytest.mark.skipif(not (EMBEDDED / CONFIG).is_file(), reason="needs the embedded bundle")
 def test_the_page_starts_from_the_packed_folder_alone(folder: Path, tmp_path: Path) -> None:
     port = free_port()
+    requirements = (folder / "requirements.txt").read_text().replace("gradio=", "gradio[mcp]=")
+    left_out = modules_left_out(requirements)
+    assert {"pytest", "lightning", "playwright"} <= left_out
     script = f"""
 import runpy, sys
+from importlib.machinery import PathFinder
+class Installed(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in {left_out!r} else super().find_spec(name, path, target)
 sys.path[:] = [{str(folder)!r}] + [p for p in sys.path if {str(REPOSITORY)!r} not in (p, p + "/")]
 sys.meta_path = [f for f in sys.meta_path if "__editable__" not in getattr(f, "__module__", "")]
+sys.meta_path[sys.meta_path.index(PathFinder)] = Installed
 import importlib.util, assets, ser
 assert importlib.util.find_spec("training") is importlib.util.find_spec("tests") is None
 assert [*assets.__path__, *ser.__path__] == [{str(folder / "assets")!r}, {str(folder / "ser")!r}]
@@ -116,7 +154,7 @@ runpy.run_path("app.py", run_name="__main__")
     )
     try:
         url = f"http://127.0.0.1:{port}/"
-        wait_for_page(url, patience_s=240)
+        wait_for_page(url, process)
         client = Client(url, verbose=False, download_files=False)
         voice = folder / "assets" / "examples" / "lively.flac"
         answer = client.predict(audio=handle_file(voice), transcript="", api_name="/predict")
