@@ -11,6 +11,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it when imported
@@ -28,6 +29,7 @@ from ser.errors import SerError
 
 if TYPE_CHECKING:
     from assets.page.models import Models
+    from ser.recognizer import Recognizer
 
 log = logging.getLogger("app")  # also when this file is the program
 
@@ -116,6 +118,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             others = found_bundles(os.environ.get("SER_BUNDLES", ""))
             hub = options.any_bundle or _for_me_alone(options)
             models = Models(recognizer, others, hub=hub)
+            warm_up(recognizer)
     except (SerError, OSError) as error:
         sys.exit(str(error))
     with tempfile.TemporaryDirectory(prefix="ser-page-") as folder:
@@ -127,6 +130,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         except OSError:
             taken = f"Port {options.port} of {options.host} cannot be used."
             sys.exit(f"{taken} Choose another with --port, or stop what uses it.")
+
+
+def warm_up(recognizer: "Recognizer") -> None:
+    """Answer once: what is loaded when it is first used is there before the first visitor."""
+    from ser import plots
+
+    with suppress(SerError):  # a visitor will read it
+        prediction = recognizer.predict(ASSETS / "examples" / "lively.flac")
+        plots.emotion_figure(prediction).to_plotly_json()
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:

@@ -38,7 +38,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> dict:
         if bundle == "unreadable":
             raise PermissionError(13, "Permission denied", "README.md")
         seen["bundle"] = bundle
-        return FakeRecognizer()
+        seen["recognizer"] = FakeRecognizer()
+        return seen["recognizer"]
 
     monkeypatch.setattr(Recognizer, "from_pretrained", from_pretrained)
     monkeypatch.setattr(gr.Blocks, "launch", lambda _self, **options: seen.update(options))
@@ -54,6 +55,11 @@ def test_it_serves_this_machine_alone_unless_told_otherwise(started: dict) -> No
     assert (started["server_name"], started["server_port"]) == ("127.0.0.1", 7860)
     assert started["share"] is False
     assert started["bundle"] is None
+
+
+def test_it_has_answered_once_before_the_first_visitor_comes(started: dict) -> None:
+    app.main([])
+    assert len(started["recognizer"].paths) == 1
 
 
 def test_flags_and_environment_reach_recogniser_and_server(

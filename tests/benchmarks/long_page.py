@@ -48,10 +48,12 @@ def write_recording(path: Path, minutes: float, data: Path) -> None:
 
 def serve(words: str, uploads: Path, pipe: Connection) -> None:
     """The page in a process of its own, whose memory is nobody else's."""
+    from app import warm_up
     from ser.recognizer import Recognizer
     from tests.page_server import serve as serve_page
 
     recognizer = Recognizer.from_pretrained(transcriber=None if words == "none" else words)
+    warm_up(recognizer)
     with serve_page(recognizer, uploads) as server:
         pipe.send(server.url)
         pipe.recv()
