@@ -11,6 +11,7 @@ from typing import Final
 
 import lightning
 import torch
+from torch import Tensor
 from transformers import WavLMModel
 
 from ser.bundle import Bundle, BundleConfig
@@ -32,7 +33,7 @@ from training.embedded.fusion_stage import FusionTraining
 from training.embedded.pairing import Pairing
 from training.embedded.plans import Plan
 from training.embedded.pretrain import pretrain
-from training.embedded.speech_data import BalancedBatches, Targets
+from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
     SpeechPretraining,
     WavlmPretraining,
@@ -143,10 +144,10 @@ class Recipe:
         audio = self.audio
         return WavlmPretraining(model, audio.samples, audio.spans, *self._task("wavlm", plan))
 
-    def _task(self, name: str, plan: Plan) -> tuple[Targets, int]:
-        """Truth and steps."""
+    def _task(self, name: str, plan: Plan) -> tuple[Tensor, tuple[str, ...], int]:
+        """Truth, classes, steps."""
         steps = self.config.epochs[name] * len(self.batches(plan))
-        return Targets.of(self.clips, CLASSES), steps
+        return class_indexes(self.clips, CLASSES), CLASSES, steps
 
     def _train_speech(self, name: str, module: SpeechPretraining, plan: Plan, folder: Path) -> None:
         epochs = self.config.epochs[name]

@@ -12,13 +12,12 @@ from torch.utils.data import Dataset, Sampler
 from ser.audio import SAMPLE_RATE_HZ
 from training.corpora import Clip
 from training.embedded.store import AudioStore
-from training.targets import derived_attributes
 
 BUCKET_BATCHES = 8
 SPEAKER_POWER = 0.5
 """A clip's chance falls with the root of how many clips of its class its speaker has: four fifths
 of IESC are by unknown users, whose microphones would be learnt instead of emotions."""
-CLEAN_SHARE = 0.6  # of the draws; the others are copies with noise, rooms or a telephone
+CLEAN_SHARE = 0.7  # of the draws; the others are copies with noise, rooms or a telephone
 
 
 @dataclass(frozen=True)
@@ -106,17 +105,7 @@ class AsDrawn(Dataset[list[Draw]]):
         return draws
 
 
-@dataclass(frozen=True)
-class Targets:
-    """Truth of all clips."""
-
-    emotions: tuple[str, ...]
-    classes: Tensor  # [N] place among the emotions
-    attributes: Tensor  # [N, 3] arousal, valence, dominance in 1..7, derived from the class
-
-    @classmethod
-    def of(cls, clips: Sequence[Clip], emotions: Sequence[str]) -> "Targets":
-        """The clips' own labels; all must be among `emotions`."""
-        classes = torch.tensor([emotions.index(clip.label) for clip in clips])
-        attributes = torch.tensor([derived_attributes(c.label, c.strong) for c in clips])
-        return cls(tuple(emotions), classes, attributes)
+def class_indexes(clips: Sequence[Clip], emotions: Sequence[str]) -> Tensor:
+    """Index [N] of each clip's class in `emotions`; -1 for a class that is not among them."""
+    place = {name: index for index, name in enumerate(emotions)}
+    return torch.tensor([place.get(clip.label, -1) for clip in clips])

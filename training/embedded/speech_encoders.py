@@ -25,7 +25,6 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from ser.audio import SAMPLE_RATE_HZ
 from ser.encoders import WhisperBranch, encode_real_frames
 from ser.encoders.base import length_mask
-from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.embedded.changes import (
     MELS,
@@ -37,7 +36,7 @@ from training.embedded.changes import (
     tempos,
 )
 from training.embedded.optimiser import one_cycle
-from training.embedded.speech_data import Draw, Targets
+from training.embedded.speech_data import Draw
 
 MEL_HOP = 320  # 20 ms, so that Whisper's strided convolution gives a frame every 40 ms
 MEL_STEP_S = MEL_HOP / SAMPLE_RATE_HZ
@@ -47,7 +46,6 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 SPECTRUM_WINDOW = 1024
 SPECTRUM_WEIGHT = 0.3
 LABEL_SMOOTHING = 0.1
-ATTRIBUTE_WEIGHT = 0.1  # intensity is in the attributes alone
 Batch = dict[str, Tensor]
 
 
@@ -99,15 +97,18 @@ def tuned_filters(count: int, taps: int) -> Tensor:
 
 
 class SpeechPretraining(lightning.LightningModule, ABC):
-    """Encoder, attentive statistics pooling and a linear layer for class and attributes."""
+    """Encoder, attentive statistics pooling and a linear layer that tells the class."""
 
-    def __init__(self, encoder: nn.Module, width: int, targets: Targets, steps: int) -> None:
-        """`steps` is how long it will train."""
+    def __init__(
+        self, encoder: nn.Module, width: int, classes: Tensor, emotions: Sequence[str], steps: int
+    ) -> None:
+        """`classes` [N] is each clip's place among `emotions`; `steps` how long it will train."""
         super().__init__()
-        self.encoder, self.targets, self.steps = encoder, targets, steps
+        self.encoder, self.emotions, self.steps = encoder, tuple(emotions), steps
+        self.truth = classes
         self.pooling = AttentiveStatisticsPooling(width, attention_width=64)
         self.dropout = nn.Dropout(0.2)
-        self.output = nn.Linear(2 * width, len(targets.emotions) + len(ATTRIBUTES))
+        self.output = nn.Linear(2 * width, len(emotions))
 
     @abstractmethod
     def inputs(self, draws: Sequence[Draw]) -> Batch:
@@ -118,33 +119,24 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         """Hidden states [B, T, D], their mask [B, T], and a further loss."""
 
     def collate(self, draws: Sequence[Draw]) -> Batch:
-        """Inputs with the truth: soft classes [B, C] and attributes [B, 3]."""
-        rows = [draw.clip for draw in draws]
-        classes = functional.one_hot(self.targets.classes[rows], len(self.targets.emotions))
-        truth = {"classes": classes.float(), "attributes": self.targets.attributes[rows]}
-        return {**self.inputs(draws), **truth}
+        """Inputs with the truth: soft classes [B, C]."""
+        truth = self.truth[[draw.clip for draw in draws]]
+        classes = functional.one_hot(truth, len(self.emotions)).float()
+        return {**self.inputs(draws), "classes": classes}
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits [B, C], attributes [B, 3], further loss."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits [B, C], further loss."""
         hidden, mask, extra = self.frames(batch)
         pooled, _ = self.pooling(hidden, mask)
-        logits, raw = self.output(self.dropout(pooled)).tensor_split([-len(ATTRIBUTES)], dim=1)
-        span = ATTRIBUTE_MAX - ATTRIBUTE_MIN
-        return logits, ATTRIBUTE_MIN + span * torch.sigmoid(raw), extra
+        return self.output(self.dropout(pooled)), extra
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy on soft classes, squared error on attributes, the encoder's own loss."""
-        mixed(batch, ("inputs", "classes", "attributes"))
-        logits, told, extra = self(batch)
-        losses = {
-            "classes": functional.cross_entropy(
-                logits, batch["classes"], label_smoothing=LABEL_SMOOTHING
-            ),
-            "attributes": ATTRIBUTE_WEIGHT * functional.mse_loss(told, batch["attributes"]),
-            "extra": extra,
-        }
-        self.log_dict(losses, prog_bar=True, on_epoch=True, on_step=False, batch_size=len(logits))
-        return torch.stack(list(losses.values())).sum()
+        """Cross-entropy on soft classes and the encoder's own loss."""
+        mixed(batch, ("inputs", "classes"))
+        logits, extra = self(batch)
+        loss = functional.cross_entropy(logits, batch["classes"], label_smoothing=LABEL_SMOOTHING)
+        self.log_dict({"loss": loss, "extra": extra}, prog_bar=True, on_epoch=True, on_step=False)
+        return loss + extra
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Muon for the encoder's linear layers."""
