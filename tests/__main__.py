@@ -22,7 +22,8 @@ def main() -> int:
     failed = [" ".join(check) for check in CHECKS if not passes(check)]
     if failed:
         print(f"Failed: {', '.join(failed)}. The tests follow.", file=sys.stderr, flush=True)
-    return int(not passes(["pytest", "-q", *sys.argv[1:]]) or bool(failed))
+    tests = ["pytest", "-q", "-n", "2", "--dist", "loadfile", *sys.argv[1:]]
+    return int(not passes(tests) or bool(failed))
 
 
 def provide() -> None:
@@ -57,8 +58,8 @@ def install(packages: list[str]) -> bool:
 
 def passes(check: list[str]) -> bool:
     """Run one tool of this environment in the repository."""
-    # Waiting threads that spin steal the processor from each other where it has few cores.
-    environment = {"OMP_WAIT_POLICY": "PASSIVE", **os.environ}
+    # Several processes share the cores: each takes one, and its waiting threads do not spin.
+    environment = {"OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE", **os.environ}
     command = [sys.executable, "-m", *check]
     return subprocess.run(command, cwd=REPOSITORY, env=environment, check=False).returncode == 0
 

@@ -52,7 +52,8 @@ class Takes:
         self.offer.click(self.compare_with_before, self.kept, own, **IN_TURN).then(
             None, js=asset("listen/reveal_takes.js")
         )
-        return self.list.choose(self.choose, self.kept, [*page, self.problem], **IN_TURN)
+        told = [*page, self.kept, self.problem]
+        return self.list.choose(self.choose, self.kept, told, **IN_TURN)
 
     def see(self, shown: Shown | None, kept: Kept) -> Updates:
         """Something else is on the page."""
@@ -63,7 +64,8 @@ class Takes:
         take = kept.find(event.number)
         if take is None:
             return {self.problem: fragments.problem(FORGOTTEN)}
-        return {**self.filled(take.shown), self.problem: ""}
+        seen = kept.seeing(take.shown, time.time())  # not later: a quick hand may edit before
+        return {**self.filled(take.shown), self.kept: seen, self.problem: ""}
 
     def edit(self, kept: Kept, event: gr.EventData) -> Updates:
         """Tick, rename or remove one take, or clear all; what is removed leaves the page too."""
