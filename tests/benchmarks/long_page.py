@@ -98,8 +98,11 @@ def visit(url: str, recording: Path, memory: Memory, patience_s: float) -> None:
         page.set_input_files("#recording input[type=file]", recording)
         page.wait_for_selector("#summary .headline", timeout=1000 * patience_s)
         answered = time.monotonic()
+        page.click("#over-time > .label-wrap")
         page.wait_for_selector("#timeline .main-svg")
         drawn = time.monotonic()
+        page.click("#saving > .label-wrap")
+        page.wait_for_selector("#facts dd")
         windows = page.inner_text("#score .window h3") if page.is_visible("#score .window") else ""
         print(f"{recording.name}: {page.inner_text('#facts dd')}; {windows}")
         print(f"  answered after {answered - began:.0f} s, drawn {drawn - answered:.1f} s later")
