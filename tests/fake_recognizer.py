@@ -7,6 +7,7 @@ import hashlib
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from types import SimpleNamespace
 from typing import Any
@@ -39,7 +40,7 @@ class FakeAnalysis:
 
 @dataclass
 class FakeRecognizer:
-    """Stands in for `ser.recognizer.Recognizer`; `wait_s` makes it slow, `fault` makes it fail."""
+    """Stands in for `ser.recognizer.Recognizer`; `slow` makes it slow, `fault` makes it fail."""
 
     wait_s: float = 0.0
     fault: Exception | None = None
@@ -76,6 +77,15 @@ class FakeRecognizer:
         text = HEARD if transcript is None else transcript
         prediction = fake_prediction(text, waveform, source, sliding, stretch)
         return FakeAnalysis(waveform, prediction)
+
+    @contextmanager
+    def slow(self, wait_s: float) -> Iterator[None]:
+        """While every analysis takes so long."""
+        self.wait_s = wait_s
+        try:
+            yield
+        finally:
+            self.wait_s = 0.0
 
     def predict(
         self,

@@ -102,12 +102,9 @@ def test_an_upload_is_gone_when_it_has_been_answered(
 def test_the_same_recording_sent_by_several_at_once_is_answered_to_all(
     client: Client, server: Server, voice: Path
 ) -> None:
-    server.recognizer.wait_s = 0.3  # so that the others wait in line
-    try:
+    with server.recognizer.slow(0.3):  # so that the others wait in line
         jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(4)]
         answers = [job.result(timeout=60) for job in jobs]
-    finally:
-        server.recognizer.wait_s = 0.0
     assert [answer["file"] for answer in answers] == ["my voice.flac"] * 4
     assert list(server.uploads.iterdir()) == []
 
@@ -119,14 +116,11 @@ def test_a_recording_that_waits_long_in_line_is_not_swept_away(
     unclaimed.parent.mkdir()
     unclaimed.write_bytes(b"sound")
     server.app.upload_file_set.add(str(unclaimed))
-    server.recognizer.wait_s = 0.5
-    try:
+    with server.recognizer.slow(0.5):
         jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(3)]
         eventually(lambda: len([*named_files(server.app)]) == 3, "they are not in line")
         delete_files_created_by_app(server.app, age=-1)
         assert all(job.result(timeout=60)["emotions"] for job in jobs)
-    finally:
-        server.recognizer.wait_s = 0.0
     assert not unclaimed.exists()
     unclaimed.parent.rmdir()
     assert server.kept_files() == []
@@ -137,12 +131,9 @@ def test_a_full_line_is_said_and_goes_on(
 ) -> None:
     assert server.app._queue.max_size == MAX_WAITING
     monkeypatch.setattr(server.app._queue, "max_size", 1)
-    server.recognizer.wait_s = 0.5
-    try:
+    with server.recognizer.slow(0.5):
         jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(4)]
         faults = [job.exception(timeout=60) for job in jobs]
-    finally:
-        server.recognizer.wait_s = 0.0
     told = {str(fault) for fault in faults if fault is not None}
     assert 1 <= sum(fault is None for fault in faults) < 4
     assert len(told) == 1

@@ -24,7 +24,6 @@ VARIABLES = (
     "SER_BUNDLE", "SER_BUNDLES", "SER_ANY_BUNDLE",
     "GRADIO_SERVER_NAME", "GRADIO_SERVER_PORT", "GRADIO_MCP_SERVER",
 )  # fmt: skip
-VOICE = REPOSITORY / "assets" / "examples" / "slow.flac"
 
 
 @pytest.fixture

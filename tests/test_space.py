@@ -99,10 +99,9 @@ def modules_left_out(requirements: str) -> set[str]:
                 further = metadata.requires(wanted.name) or []
             except metadata.PackageNotFoundError:  # for another system
                 continue
-            further_wanted = [Requirement(text) for text in further]
             waiting += [
                 each
-                for each in further_wanted
+                for each in map(Requirement, further)
                 if each.marker is None or each.marker.evaluate({"extra": extra})
             ]
     names = {re.sub(r"[-_.]+", "-", name) for name, _ in needed}

@@ -1,13 +1,15 @@
 """The line in which a visit's requests wait, and how they leave it."""
 
 import asyncio
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Collection, Iterator
 from itertools import chain
 from typing import Any
 
 import gradio as gr
-from gradio.queueing import Event
+from gradio.queueing import Event, Queue
 from gradio.server_messages import ProcessCompletedMessage
+
+from assets.page.running import Running
 
 LOOK_AGAIN_S = 0.05
 
@@ -16,10 +18,13 @@ def named_files(app: gr.Blocks) -> Iterator[str]:
     """Paths of the files in the requests that wait in line or are at work."""
     line = app._queue
     waiting = [each.queue for each in line.event_queue_per_concurrency_id.values()]
-    at_work = [job for job in line.active_jobs if job is not None]
-    for event in chain(*waiting, *at_work):
+    for event in chain(*waiting, _at_work(line)):
         if event.data is not None:
             yield from _paths(event.data.data)
+
+
+def _at_work(line: Queue) -> Iterator[Event]:
+    return chain.from_iterable(job for job in line.active_jobs if job is not None)
 
 
 def _paths(data: Any) -> Iterator[str]:
@@ -31,11 +36,11 @@ def _paths(data: Any) -> Iterator[str]:
 
 
 async def leave(
-    app: gr.Blocks | None, visit: str | None, functions: Collection[int], end: Callable[[], None]
+    app: gr.Blocks | None, visit: str | None, functions: Collection[int], running: Running
 ) -> bool:
     """Take the visit's requests to these functions out of the line; return once none is at work.
 
-    True where any still waited. `end` tells those at work to end. gradio's own `cancels` goes by
+    True where any still waited. Through `running` those at work end. gradio's own `cancels` goes by
     the number that the line gave to a request: who cancels before the number has come back to the
     page cancels nothing.
     """
@@ -57,11 +62,10 @@ async def leave(
                 line.send_message(event, answer)
 
     def at_work() -> set[str]:
-        jobs = [job for job in line.active_jobs if job is not None]
-        return {event._id for job in jobs for event in job if is_meant(event)}
+        return {event._id for event in filter(is_meant, _at_work(line))}
 
     ending = at_work()
     while ending & at_work():
-        end()  # again, because what has just left the line may not have begun
+        running.stop(visit)  # again, because what has just left the line may not have begun
         await asyncio.sleep(LOOK_AGAIN_S)
     return waited

@@ -35,8 +35,10 @@ class Visits(state_holder.StateHolder):
         with self.lock:
             if session_id in self.session_data:
                 self.session_data.move_to_end(session_id)
-            used = [name for name, visit in self.session_data.items() if _is_used(visit)]
-            unused = [name for name in self.session_data if name not in used]
+            used: list[str] = []
+            unused: list[str] = []
+            for name, visit in self.session_data.items():
+                (used if _is_used(visit) else unused).append(name)
             for gone in (*used[: -self.capacity], *unused[:-MAX_UNUSED]):
                 self._drop(gone)
 

@@ -118,8 +118,7 @@ def test_the_table_is_saved_as_the_command_line_writes_it(visit: Visit, files: l
 
 def test_giving_up_keeps_what_is_done(visit: Visit, files: list[Path]) -> None:
     open_batch(visit)
-    visit.server.recognizer.wait_s = 1.0
-    try:
+    with visit.server.recognizer.slow(1.0):
         choose(visit, [files[0]] * 30)
         eventually(lambda: lines(visit).count() >= 2, "rows do not appear as they are done")
         assert "of 30 files done" in told(visit)
@@ -130,8 +129,6 @@ def test_giving_up_keeps_what_is_done(visit: Visit, files: list[Path]) -> None:
         assert told(visit).startswith(f"Ended. {count} of 30 files done")
         time.sleep(1.5)
         assert lines(visit).count() == count
-    finally:
-        visit.server.recognizer.wait_s = 0.0
     eventually(lambda: visit.server.kept_files() == [], "files stay on the server")
     choose(visit, files[:1])
     visit.page.wait_for_selector("#batch .batch-told >> text=1 file done.")
@@ -145,8 +142,7 @@ def test_what_waits_in_line_is_given_up_at_once(
     with visiting(visit.server, chromium) as other:
         other.open()
         open_batch(visit)
-        recognizer.wait_s = 120.0
-        try:
+        with recognizer.slow(120.0):
             other.try_example()
             eventually(lambda: recognizer.working == 1, "nothing is ahead in the line")
             asked = len(recognizer.paths)
@@ -159,8 +155,6 @@ def test_what_waits_in_line_is_given_up_at_once(
             assert not line, "its place in the line is kept"
             eventually(lambda: visit.server.kept_files() == [], "files stay on the server")
             assert len(recognizer.paths) == asked
-        finally:
-            recognizer.wait_s = 0.0
             other.page.get_by_role("button", name="Cancel").click()
     choose(visit, files[:1])
     visit.page.wait_for_selector("#batch .batch-told >> text=1 file done.")
@@ -168,16 +162,13 @@ def test_what_waits_in_line_is_given_up_at_once(
 
 def test_a_closed_page_ends_the_work_and_leaves_no_file(visit: Visit, files: list[Path]) -> None:
     open_batch(visit)
-    visit.server.recognizer.wait_s = 2.0
-    try:
+    with visit.server.recognizer.slow(2.0):
         choose(visit, [files[0]] * 8)
         eventually(lambda: lines(visit).count() >= 1, "no first row")
         asked = len(visit.server.recognizer.paths)
         visit.page.close()
         eventually(lambda: visit.server.kept_files() == [], "files stay on the server")
         assert len(visit.server.recognizer.paths) <= asked + 3, "it works on for nobody"
-    finally:
-        visit.server.recognizer.wait_s = 0.0
 
 
 def test_an_unforeseen_fault_is_told_in_rows_and_the_next_file_works(

@@ -1,7 +1,5 @@
 """Ending an analysis: what has begun, what waits in line, and what comes too late."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from typing import TYPE_CHECKING
@@ -17,17 +15,8 @@ from tests.patience import eventually
 if TYPE_CHECKING:
     from playwright.sync_api import APIResponse, Browser, Route
 
+LONG_S = 300.0  # an analysis that nobody waits for to its end
 SOON_S = 30.0  # who gave up does not wait as long as the work would take
-
-
-@contextmanager
-def slow(visit: Visit, wait_s: float = 300.0) -> Iterator[None]:
-    """While every analysis takes long."""
-    visit.server.recognizer.wait_s = wait_s
-    try:
-        yield
-    finally:
-        visit.server.recognizer.wait_s = 0.0
 
 
 def test_cancel_ends_the_work_and_keeps_the_last_result(visit: Visit, voice: Path) -> None:
@@ -38,7 +27,7 @@ def test_cancel_ends_the_work_and_keeps_the_last_result(visit: Visit, voice: Pat
     before = visit.headline
     assert not page.is_visible("#cancel")
     assert not page.is_visible("#cancel-part")
-    with slow(visit):
+    with recognizer.slow(LONG_S):
         drag(visit, 1.0, 2.5)
         page.click("#score .analyse")
         eventually(lambda: recognizer.working == 1, "nothing is analysed")
@@ -70,7 +59,7 @@ def test_a_visit_that_waits_in_line_can_leave_it_and_a_closed_page_lets_go(
     # gradio's player may still be reading the file that is deleted for who gave up
     visit.tolerated = ("Waveform load error", "403 ", "Failed to load resource")
     recognizer = visit.server.recognizer
-    with slow(visit), visiting(visit.server, chromium) as first:
+    with recognizer.slow(LONG_S), visiting(visit.server, chromium) as first:
         first.open().try_example()
         eventually(lambda: recognizer.working == 1, "nothing is analysed")
         visit.open()

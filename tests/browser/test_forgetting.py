@@ -8,7 +8,7 @@ import pytest
 from assets.page.listen.visit import Shown
 from ser.errors import HubError
 from tests.browser.conftest import Visit
-from tests.browser.test_takes import ENTRIES, answered
+from tests.browser.test_takes import ENTRIES, answered, two_takes
 from tests.patience import eventually
 
 COPIES = "[...(window.serCopies ?? []).keys()].map((path) => path.split('/').pop())"
@@ -23,10 +23,7 @@ def test_clearing_all_takes_forgets_them_on_the_server_and_on_the_page(
     visit: Visit, voice: Path
 ) -> None:
     page = visit.page
-    visit.open().upload(voice)
-    answered(visit, 1)
-    visit.revise("dogs bark")
-    answered(visit, 2)
+    two_takes(visit, voice)
     visit.unfold("takes")
     path = visit.server.recognizer.paths[-1]
     assert remembered(path)
@@ -47,10 +44,7 @@ def test_a_sound_goes_with_its_last_take_and_what_is_removed_leaves_the_page(
     visit: Visit, voice: Path
 ) -> None:
     page = visit.page
-    visit.open().upload(voice)
-    answered(visit, 1)
-    visit.revise("dogs bark")
-    answered(visit, 2)
+    two_takes(visit, voice)
     visit.try_example(1)
     answered(visit, 3)
     visit.unfold("takes")

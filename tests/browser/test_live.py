@@ -132,15 +132,12 @@ def test_recordings_that_are_analysed_meanwhile_do_not_hold_up_the_sound(
     with visiting(visit.server, chromium) as other:
         other.open()
         start(visit)
-        recognizer.wait_s = 20.0  # of an analysis, and of an answer
-        try:
+        with recognizer.slow(20.0):  # of an analysis, and of an answer
             other.try_example()
             eventually(lambda: recognizer.paths[-1].endswith(".flac"), "nothing is analysed")
             before = number(visit, "received")
             eventually(lambda: number(visit, "received") > before + 1, "sound waits in line")
             assert not other.page.locator("#summary .headline").is_visible(), "it did not wait"
-        finally:
-            recognizer.wait_s = 0.0
         other.page.close()  # ends the analysis
     visit.page.close()
 

@@ -45,17 +45,13 @@ def test_a_recording_can_be_heard_after_the_server_deleted_it(visit: Visit, voic
 
 
 def test_two_visitors_can_try_the_same_example_at_once(visit: Visit, chromium: "Browser") -> None:
-    visit.server.recognizer.wait_s = 0.5
-    try:
-        with visiting(visit.server, chromium) as other:
-            other.open()
-            visit.open().try_example()
-            other.try_example()
-            visit.wait_for_answer()
-            other.wait_for_answer()
-            assert visit.headline == other.headline
-    finally:
-        visit.server.recognizer.wait_s = 0.0
+    with visit.server.recognizer.slow(0.5), visiting(visit.server, chromium) as other:
+        other.open()
+        visit.open().try_example()
+        other.try_example()
+        visit.wait_for_answer()
+        other.wait_for_answer()
+        assert visit.headline == other.headline
     assert visit.server.kept_files() == []
 
 
@@ -220,11 +216,8 @@ def test_a_forgotten_analysis_is_said_in_a_sentence(visit: Visit) -> None:
 
 
 def test_progress_is_told_while_it_works(visit: Visit) -> None:
-    visit.server.recognizer.wait_s = 2.0
-    try:
+    with visit.server.recognizer.slow(2.0):
         visit.open().try_example()
         bar = visit.page.locator('#summary [role="progressbar"]')
         assert bar.get_attribute("aria-label") == "Listening"
         visit.wait_for_answer()
-    finally:
-        visit.server.recognizer.wait_s = 0.0

@@ -47,9 +47,13 @@ def answered(visit: Visit, takes: int) -> None:
     visit.page.wait_for_selector(f"#takes >> text=Takes of this visit ({takes})")
 
 
-def two_takes(visit: Visit) -> None:
-    """An example, and the same with other words."""
-    visit.open().try_example()
+def two_takes(visit: Visit, recording: Path | None = None) -> None:
+    """A recording, or an example, and the same with other words."""
+    visit.open()
+    if recording is None:
+        visit.try_example()
+    else:
+        visit.upload(recording)
     answered(visit, 1)
     visit.revise("dogs bark")
     answered(visit, 2)

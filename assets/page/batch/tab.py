@@ -85,9 +85,7 @@ class BatchTab:
 
     async def give_up(self, event: gr.EventData, request: gr.Request) -> None:
         """End what this visit waits for, begun or not; delete what was sent for it."""
-        await line.leave(
-            self.app, request.session_hash, self.works, end=lambda: self.leave(request)
-        )
+        await line.leave(self.app, request.session_hash, self.works, self.running)
         for file in _files(event.files):
             uploads.discard(file["path"])
 

@@ -196,9 +196,7 @@ class Listen:
 
     async def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> Any:
         """End the work that the visit waits for; what has begun tells by itself how it ended."""
-        waited = await line.leave(
-            self.app, request.session_hash, self.works, end=lambda: self.leave(request)
-        )
+        waited = await line.leave(self.app, request.session_hash, self.works, self.running)
         uploads.discard(audio)
         return _stopped(shown) if waited else gr.skip()
 
