@@ -58,8 +58,8 @@ def predict(options: Namespace) -> int:
     ):
         writer = _writer(options, recognizer, stream, single=len(files) == 1)
         for file, answer in zip(files, answers, strict=True):
-            with bar.external_write_mode(file=sys.stdout):
-                failed |= not _write(writer, file, answer)
+            bar.clear()
+            failed |= not _write(writer, file, answer)
             bar.update()
     return int(failed)
 
