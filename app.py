@@ -20,7 +20,6 @@ os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")  # gradio reads it wh
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
-from starlette.routing import Route
 
 from assets.page import uploads, visits
 from assets.page.looks import ASSETS, asset, plotly_js, style_sheets, theme
@@ -89,7 +88,7 @@ def launch_options(mcp: bool = False) -> dict[str, Any]:
         "mcp_server": mcp,
         "theme": theme(),
         "css_paths": style_sheets(),
-        "app_kwargs": {"routes": [Route("/vendor/plotly.min.js", plotly_js)]},
+        "app_kwargs": {"routes": [plotly_js()]},
         "footer_links": ["api"],
         "run_history": False,  # it would keep recordings in the browser
         "enable_monitoring": False,

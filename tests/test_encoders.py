@@ -9,6 +9,7 @@ from transformers import (
     RobertaModel,
     WavLMModel,
     WhisperConfig,
+    WhisperFeatureExtractor,
     WhisperForConditionalGeneration,
 )
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
@@ -94,6 +95,19 @@ def test_padded_context_is_transformers_own_and_masks_the_padding(whisper_folder
     assert output.step_s == pytest.approx(0.02)
     assert output.mask.sum(dim=1).tolist() == [25, 100, 62]
     torch.testing.assert_close(output.hidden[0, :25], padded[0, :25], atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("context", ["real_frames", "padded_30s"])
+def test_an_extractor_that_normalises_hears_no_level(context: str, tmp_path: Path) -> None:
+    """The setting stays in the checkpoint; published ones have none, and there level counts."""
+    folder = save_whisper_encoder(tmp_path)
+    softer = Waveform(0.1 * CLIPS[1].samples)
+    for extractor, deaf in (({}, False), ({"do_normalize": True}, True)):
+        WhisperFeatureExtractor(feature_size=80, **extractor).save_pretrained(folder)
+        branch = WhisperBranch.load(folder, context, CPU, torch.float32)
+        loud, soft = (branch.encode([clip]).hidden for clip in (CLIPS[1], softer))
+        assert torch.allclose(loud, soft, atol=1e-2) is deaf
+        assert branch.feeds_decoder is (context == "padded_30s" and not deaf)
 
 
 def test_whisper_refuses_more_than_its_positions(whisper_folder: Path) -> None:

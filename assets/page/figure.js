@@ -3,14 +3,15 @@ const canvas = element.querySelector(".canvas");
 const label = canvas.getAttribute("aria-label");
 const NARROW_PX = 480;
 
-// plotly.js is loaded once for all figures, from the page's own server.
-window.serPlotly ??= new Promise((resolve, reject) => {
+// plotly.js is loaded once for all figures, from the page's own server, when the first is wanted:
+// reading it keeps a browser busy for a second, which the page's opening should not wait for.
+window.serPlotly ??= () => (window.serPlotlyLoaded ??= new Promise((resolve, reject) => {
   const script = document.createElement("script");
   script.src = new URL("vendor/plotly.min.js", document.baseURI).href;
   script.onload = () => resolve(window.Plotly);
   script.onerror = () => reject(new Error("plotly.js could not be loaded"));
   document.head.append(script);
-});
+}));
 
 const isDark = () => document.body.classList.contains("dark");
 const colour = (name) => getComputedStyle(document.body).getPropertyValue(name).trim();
@@ -96,7 +97,7 @@ const tellDrawn = () => canvas.dispatchEvent(new CustomEvent("ser:drawn", { bubb
 // The picture as it is seen, on the card's colour: its letters are made for that one.
 const save = element.querySelector(".save-picture");
 save.addEventListener("click", async () => {
-  const Plotly = await window.serPlotly;
+  const Plotly = await window.serPlotly();
   const { data, layout, clientWidth: width, clientHeight: height } = canvas;
   const ground = colour("--background-fill-primary");
   Plotly.downloadImage(
@@ -109,7 +110,7 @@ save.addEventListener("click", async () => {
 // where screen readers do not look for buttons.
 const turnBack = element.querySelector(".turn-back");
 turnBack.addEventListener("click", async () => {
-  const Plotly = await window.serPlotly;
+  const Plotly = await window.serPlotly();
   Plotly.relayout(canvas, { "scene.camera": (given ?? props.value).layout.scene.camera });
 });
 
@@ -126,12 +127,12 @@ element.addEventListener("ser:figure", ({ detail }) => {
 let listening = false;
 let drawnWidth = 0; // in pixels; 0 where the newest value has not been drawn
 const draw = async () => {
-  const Plotly = await window.serPlotly;
+  const Plotly = (given ?? props.value)?.data || listening ? await window.serPlotly() : null;
   const figure = given ?? props.value;
   save.hidden = !figure?.data;
   turnBack.hidden = !figure?.data || !figure.layout.scene;
   if (!figure?.data) {
-    Plotly.purge(canvas);
+    if (listening) Plotly.purge(canvas);
     listening = false;
     canvas.setAttribute("aria-label", label);
     canvas.style.height = "0";

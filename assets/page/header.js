@@ -15,7 +15,11 @@ tellAll();
 
 // The page is shown when its last parts are there; see page.css.
 const header = element.querySelector("header");
-const show = () => { header.dataset.ready = ""; };
+const show = () => {
+  header.dataset.ready = "";
+  const plotly = { rel: "prefetch", href: "vendor/plotly.min.js" }; // on the disk by its first use
+  document.head.append(Object.assign(document.createElement("link"), plotly));
+};
 const LAST = ["#recording .record-button", ".examples button", "#summary .invitation"];
 const whenWhole = new MutationObserver(() => {
   if (!LAST.every((part) => document.querySelector(part))) return;

@@ -50,6 +50,8 @@ class WhisperBranch:
         self.encoder = encoder
         self.extractor = extractor
         self.context = context
+        # Not in published checkpoints: speech of any level sounds alike to an encoder trained so.
+        self.normalises: bool = getattr(extractor, "do_normalize", False)
         self.generator = generator  # the whole Whisper, when its decoder came along
         self.blocks: int = encoder.config.encoder_layers
         self.layers = layer_indexes("whisper", layers, self.blocks)
@@ -88,7 +90,8 @@ class WhisperBranch:
     @property
     def feeds_decoder(self) -> bool:
         """Whether the frames of `encode_padded` are those that Whisper's decoder reads."""
-        return self.context == "padded_30s" and self.layers == (self.blocks,)
+        whisper_own = self.context == "padded_30s" and not self.normalises
+        return whisper_own and self.layers == (self.blocks,)
 
     @torch.inference_mode()
     def encode(self, waveforms: Sequence[Waveform]) -> EncoderOutput:
@@ -112,6 +115,7 @@ class WhisperBranch:
         mels = self.extractor(
             [self._checked(waveform).samples for waveform in waveforms],
             sampling_rate=SAMPLE_RATE_HZ,
+            do_normalize=self.normalises,
             return_tensors="pt",
         ).input_features
         mels = mels.to(self.encoder.device, self.encoder.dtype)
@@ -132,6 +136,7 @@ class WhisperBranch:
             sampling_rate=SAMPLE_RATE_HZ,
             padding="do_not_pad",
             truncation=False,
+            do_normalize=self.normalises,
             return_tensors="pt",
         ).input_features[0]
         return features.to(self.encoder.device, self.encoder.dtype)

@@ -12,6 +12,8 @@ from ser.transcript import Transcript, Word
 from ser.words import in_order
 
 FRAMES_PER_SECOND = 100
+# At once, for 30,000: a third less time; word error rate 0.50 for 0.48 (40 clips of RAVDESS).
+MOST_HMMS = 4000
 
 
 class SphinxTranscriber:
@@ -41,7 +43,7 @@ def _load_decoder() -> Any:
     try:
         import pocketsphinx
 
-        return pocketsphinx.Decoder(frate=FRAMES_PER_SECOND, loglevel="FATAL")
+        return pocketsphinx.Decoder(frate=FRAMES_PER_SECOND, maxhmmpf=MOST_HMMS, loglevel="FATAL")
     except (ImportError, RuntimeError) as error:
         raise TranscriptionError(
             "PocketSphinx, the offline speech recogniser, cannot be loaded; install it again with "

@@ -11,7 +11,7 @@ from ser.encoders.base import length_mask
 
 TEMPO = (0.88, 1.15)
 PITCH = (0.87, 1.15)  # of the frequency axis
-LEVEL = 0.4  # in the units of Whisper's log-mel frames, of which one is 40 dB
+LEVEL = 0.1  # in the units of Whisper's log-mel frames, of which one is 40 dB
 TILT = 0.15  # the same, at either end of the mel axis
 MASKS, MASK_BANDS, MASK_SECONDS, MASK_SHARE = 2, 14, 0.4, 0.2
 MIXED_BATCHES, MIX_CONCENTRATION = 0.5, 0.4  # mixup with a weight from Beta(0.4, 0.4)

@@ -51,7 +51,9 @@ Batch = dict[str, Tensor]
 
 def new_whisper_encoder() -> WhisperBranch:
     """An untrained Whisper encoder of the embedded size, with its feature extractor."""
-    extractor = WhisperFeatureExtractor(feature_size=MELS, hop_length=MEL_HOP, n_fft=400)
+    extractor = WhisperFeatureExtractor(
+        feature_size=MELS, hop_length=MEL_HOP, n_fft=400, do_normalize=True
+    )
     config = WhisperConfig(
         num_mel_bins=MELS, d_model=96, encoder_layers=3, encoder_attention_heads=4,
         encoder_ffn_dim=384, max_source_positions=750, dropout=0.1, init_std=INITIAL_STD,

@@ -35,9 +35,10 @@ class Recording:
             }
 
     def starts(self) -> list[Dependency]:
-        """Events after which there is another recording, or none."""
+        """Events after which there is another recording."""
         keep_copy = asset("listen/keep_copy.js")
-        starts = [self.audio.input(None, self.audio, self.audio, js=keep_copy)]
+        own = [self.audio.stop_recording, self.audio.upload]
+        starts = [gr.on(own, None, self.audio, self.audio, js=keep_copy)]
         for name, button in self.examples.items():
             path = str(ASSETS / "examples" / f"{name}.flac")
             chosen = button.click(lambda path=path: path, None, self.audio, queue=False, **PRIVATE)

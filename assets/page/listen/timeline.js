@@ -193,7 +193,7 @@ element.addEventListener("pointerleave", () => props.value && showWindow(windowA
 const look = async (range) => {
   view = range;
   const [first, last] = range ?? props.value.range;
-  const Plotly = await window.serPlotly;
+  const Plotly = await window.serPlotly();
   const [now, end] = drawn().xaxis.range;
   if (now !== first || end !== last) await Plotly.relayout(canvas(), { "xaxis.range": [first, last] });
   showChosen();
