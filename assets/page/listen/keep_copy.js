@@ -1,7 +1,7 @@
 // The page plays its own copy of the recording, so that the server can delete the file at once.
 // Copies are remembered by the upload's name; the oldest make room where they become large.
 async (file) => {
-  setTimeout(window.serPlotly); // it is read while the server is at work
+  setTimeout(window.serPlotly, 2500); // where the answer takes long, it is read meanwhile
   if (!file?.url || file.url.startsWith("blob:")) return file;
   const answer = await fetch(file.url);
   if (!answer.ok) return file;
