@@ -98,11 +98,11 @@ def test_padded_context_is_transformers_own_and_masks_the_padding(whisper_folder
 
 
 @pytest.mark.parametrize("context", ["real_frames", "padded_30s"])
-def test_an_extractor_that_normalises_hears_no_level(context: str, tmp_path: Path) -> None:
+def test_level_counts_unless_the_extractor_names_one(context: str, tmp_path: Path) -> None:
     """The setting stays in the checkpoint; published ones have none, and there level counts."""
     folder = save_whisper_encoder(tmp_path)
     softer = Waveform(0.1 * CLIPS[1].samples)
-    for extractor, deaf in (({}, False), ({"do_normalize": True}, True)):
+    for extractor, deaf in (({}, False), ({"rms_level": 0.05}, True)):
         WhisperFeatureExtractor(feature_size=80, **extractor).save_pretrained(folder)
         branch = WhisperBranch.load(folder, context, CPU, torch.float32)
         loud, soft = (branch.encode([clip]).hidden for clip in (CLIPS[1], softer))

@@ -2,6 +2,15 @@ element.querySelector(".theme").addEventListener("click", () => {
   document.body.classList.toggle("dark");
 });
 
+// Whatever the page made becomes a download.
+window.serSave = (name, type, text) => {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(new Blob([text], { type }));
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+};
+
 // gradio's accordions do not tell screen readers whether they are open.
 const tell = (button) => {
   const open = String(button.classList.contains("open"));

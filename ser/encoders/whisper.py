@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import dropout, gelu
@@ -31,6 +32,7 @@ from ser.errors import EncoderError
 from ser.fusion import EncoderOutput
 
 WHISPER_CONTEXTS: Final = ("real_frames", "padded_30s")
+SILENCE_RMS: Final = 1e-5  # what is softer is not raised any further
 
 
 class WhisperBranch:
@@ -50,8 +52,8 @@ class WhisperBranch:
         self.encoder = encoder
         self.extractor = extractor
         self.context = context
-        # Not in published checkpoints: speech of any level sounds alike to an encoder trained so.
-        self.normalises: bool = getattr(extractor, "do_normalize", False)
+        # Not in published checkpoints: an encoder trained so hears all speech at this level (RMS).
+        self.level: float | None = getattr(extractor, "rms_level", None)
         self.generator = generator  # the whole Whisper, when its decoder came along
         self.blocks: int = encoder.config.encoder_layers
         self.layers = layer_indexes("whisper", layers, self.blocks)
@@ -90,8 +92,8 @@ class WhisperBranch:
     @property
     def feeds_decoder(self) -> bool:
         """Whether the frames of `encode_padded` are those that Whisper's decoder reads."""
-        whisper_own = self.context == "padded_30s" and not self.normalises
-        return whisper_own and self.layers == (self.blocks,)
+        as_published = self.context == "padded_30s" and self.level is None
+        return as_published and self.layers == (self.blocks,)
 
     @torch.inference_mode()
     def encode(self, waveforms: Sequence[Waveform]) -> EncoderOutput:
@@ -113,9 +115,8 @@ class WhisperBranch:
     def encode_padded(self, waveforms: Sequence[Waveform]) -> Tensor:
         """Frames of each clip padded to 30 s, [B, 1500, D], or [B, 1500, L, D]."""
         mels = self.extractor(
-            [self._checked(waveform).samples for waveform in waveforms],
+            [self._samples(waveform) for waveform in waveforms],
             sampling_rate=SAMPLE_RATE_HZ,
-            do_normalize=self.normalises,
             return_tensors="pt",
         ).input_features
         mels = mels.to(self.encoder.device, self.encoder.dtype)
@@ -132,22 +133,25 @@ class WhisperBranch:
     def log_mel(self, waveform: Waveform) -> Tensor:
         """Log-mel frames of the real audio alone, [mels, T]."""
         features = self.extractor(
-            self._checked(waveform).samples,
+            self._samples(waveform),
             sampling_rate=SAMPLE_RATE_HZ,
             padding="do_not_pad",
             truncation=False,
-            do_normalize=self.normalises,
             return_tensors="pt",
         ).input_features[0]
         return features.to(self.encoder.device, self.encoder.dtype)
 
-    def _checked(self, waveform: Waveform) -> Waveform:
+    def _samples(self, waveform: Waveform) -> np.ndarray:
         if waveform.duration_s > self.max_seconds:
             raise EncoderError(
                 f"Whisper's encoder takes {self.max_seconds:.0f} s at most, got "
                 f"{waveform.duration_s:.1f} s: cut the recording into windows first."
             )
-        return waveform
+        samples = waveform.samples
+        if self.level is None:
+            return samples
+        rms = float(np.sqrt(np.mean(np.square(samples))))
+        return samples * np.float32(self.level / max(rms, SILENCE_RMS))
 
     def _frame_count(self, waveform: Waveform) -> int:
         return max(1, round(waveform.duration_s / self.step_s))

@@ -39,6 +39,7 @@ from training.embedded.optimiser import one_cycle
 from training.embedded.speech_data import Draw
 
 MEL_HOP = 320  # 20 ms, so that Whisper's strided convolution gives a frame every 40 ms
+SPEECH_RMS = 0.05  # about that of most recordings
 MEL_STEP_S = MEL_HOP / SAMPLE_RATE_HZ
 INITIAL_STD = 0.06
 POSITION_SCALE = 0.25
@@ -52,7 +53,7 @@ Batch = dict[str, Tensor]
 def new_whisper_encoder() -> WhisperBranch:
     """An untrained Whisper encoder of the embedded size, with its feature extractor."""
     extractor = WhisperFeatureExtractor(
-        feature_size=MELS, hop_length=MEL_HOP, n_fft=400, do_normalize=True
+        feature_size=MELS, hop_length=MEL_HOP, n_fft=400, rms_level=SPEECH_RMS
     )
     config = WhisperConfig(
         num_mel_bins=MELS, d_model=96, encoder_layers=3, encoder_attention_heads=4,

@@ -122,20 +122,13 @@ const take = (files) => {
 
 // --- files of the table ----------------------------------------------------------------------
 
-const download = (name, type, text) => {
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([text], { type }));
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
-};
 const inOrder = () => [...rows].sort(compare);
 
 watch("value", () => {
   const text = props.value?.csv;
   if (text === undefined) return;
   props.value = null;
-  download("emotions.csv", "text/csv", text);
+  window.serSave("emotions.csv", "text/csv", text);
 });
 
 // --- what a visitor does ---------------------------------------------------------------------
@@ -170,7 +163,7 @@ find("[data-save=csv]").addEventListener("click", () => {
   trigger("save", { rows: inOrder().map(({ row }) => row) });
 });
 find("[data-save=jsonl]").addEventListener("click", () => {
-  download("emotions.jsonl", "application/jsonl", inOrder().map(({ json }) => `${json}\n`).join(""));
+  window.serSave("emotions.jsonl", "application/jsonl", inOrder().map(({ json }) => `${json}\n`).join(""));
 });
 find(".batch-clear").addEventListener("click", () => {
   clearRows();

@@ -29,10 +29,6 @@ watch("value", () => {
     told.textContent = file.problem;
     return;
   }
-  const link = document.createElement("a");
-  link.href = URL.createObjectURL(new Blob([file.text], { type: file.type }));
-  link.download = file.name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 1000);
+  window.serSave(file.name, file.type, file.text);
   told.textContent = `Made ${file.name}.`;
 });

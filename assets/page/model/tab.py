@@ -49,7 +49,7 @@ class ModelTab:
                 )
                 fetch = gr.Button("Load", scale=0, elem_id="model-load")
             self.told = gr.HTML(
-                "" if several or models.hub else _quiet(ALONE), elem_id="model-told"
+                "" if several or models.hub else fragments.quiet(ALONE), elem_id="model-told"
             )
         first = self._shown(models.get(models.first))
         with gr.Column(elem_classes="card"):
@@ -93,7 +93,7 @@ class ModelTab:
             self.chosen: name,
             self.choice: self._known(name),
             self.hub: "" if name in self.models.names else name,
-            self.told: _quiet(f"{name} answers from now on."),
+            self.told: fragments.quiet(f"{name} answers from now on."),
             self.notice: notice_html(recognizer),
             **dict(zip(self._parts, self._shown(recognizer), strict=True)),
         }
@@ -140,7 +140,3 @@ def _of_config(config: BundleConfig) -> dict[str, str]:
         **{ENCODER_NAMES[name]: config.encoders[name].checkpoint for name in ENCODERS},
         "Languages": f"words count in {', '.join(config.text_languages)}; the voice in any",
     }
-
-
-def _quiet(text: str) -> str:
-    return fragments.quiet(text)
