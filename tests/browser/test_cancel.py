@@ -66,10 +66,7 @@ def test_a_visit_that_waits_in_line_can_leave_it_and_a_closed_page_lets_go(
         late: list[tuple[Route, APIResponse]] = []  # the page does not know yet that it is in line
 
         def hold_back(route: "Route") -> None:
-            if voice.name in (route.request.post_data or ""):
-                late.append((route, route.fetch()))
-            else:  # opening the recorder's other side tells of no recording
-                route.continue_()
+            late.append((route, route.fetch()))
 
         visit.page.route("**/queue/join*", hold_back)
         visit.upload(voice)
@@ -77,8 +74,8 @@ def test_a_visit_that_waits_in_line_can_leave_it_and_a_closed_page_lets_go(
         visit.page.click("#cancel")
         told = visit.page.locator("#told p").inner_text()
         assert told == "Stopped, as you wished."
-        for route, answer in late:
-            route.fulfill(response=answer)
+        ((route, answer),) = late  # opening the recorder's other side puts nothing in line
+        route.fulfill(response=answer)
         pending = visit.page.locator(".pending")
         eventually(lambda: pending.count() == 0, "it still waits", SOON_S)
         eventually(lambda: visit.server.kept_files() == [], "its recording is still there")
@@ -125,3 +122,14 @@ def test_who_cancels_too_late_is_told_nothing(visit: Visit) -> None:
         visit.page.evaluate("document.querySelector('#cancel').click()")
     visit.page.wait_for_timeout(300)
     assert not visit.page.is_visible("#told")
+
+
+def test_who_takes_the_recording_away_waits_for_nothing(visit: Visit, voice: Path) -> None:
+    page, recognizer = visit.page, visit.server.recognizer
+    with recognizer.slow(LONG_S):
+        visit.open().upload(voice)
+        eventually(lambda: recognizer.working == 1, "nothing is analysed")
+        page.click('#recording [aria-label="Clear"]')
+        eventually(lambda: recognizer.working == 0, "the work goes on", SOON_S)
+    page.wait_for_selector("#summary .invitation")
+    eventually(lambda: not page.is_visible("#cancel"), "there is nothing to cancel", SOON_S)

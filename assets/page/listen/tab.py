@@ -1,6 +1,6 @@
 """The tab "One recording": everything about one piece of speech."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,7 +94,8 @@ class Listen:
                 start.then(self.analyse, inputs, everything, trigger_mode="multiple", **above)
             ]
             works[-1].then(None, js=asset("listen/reveal.js"))
-        self.recording.audio.clear(self.clear, None, everything, queue=False, **PRIVATE)
+        at_once = {"queue": False, "show_progress_on": self.result.summary, **PRIVATE}
+        self.recording.audio.clear(self.clear, None, everything, **at_once)
         revised = [self.words.revise.click, self.words.transcript.submit]
         works += [
             gr.on(revised, self.correct, [self.shown, self.words.transcript], everything, **above)
@@ -124,7 +125,7 @@ class Listen:
         hop_s: float,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         """A new recording."""
 
         def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
@@ -134,11 +135,11 @@ class Listen:
             )
 
         try:
-            yield from self._answers(model, Path(audio).name, audio, request, work)
+            return self._answer(model, Path(audio).name, audio, request, work)
         except Cancelled:
-            yield {self.told: _stopped(shown)}
+            return {self.told: _stopped(shown)}
         except Exception as error:
-            yield self._emptied(fragments.problem(sentence(error)))
+            return self._emptied(fragments.problem(sentence(error)))
         finally:
             uploads.discard(audio)
 
@@ -153,14 +154,14 @@ class Listen:
         transcript: str,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         """The same recording with other words; on failure the last result stays."""
 
         def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
             check_length(transcript)
             return recognizer.revise(there(shown), transcript, progress, cancelled=cancelled)
 
-        yield from self._another(shown, request, work, self.told, self.words.written_by)
+        return self._another(shown, request, work, self.told, self.words.written_by)
 
     def stretch(
         self,
@@ -171,10 +172,10 @@ class Listen:
         event: gr.EventData,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         """A part of the recording on its own; on failure the last result stays."""
         part = Stretch(float(event.start), float(event.end))
-        yield from self._cut(shown, part, (kind, length_s, hop_s), request, progress)
+        return self._cut(shown, part, (kind, length_s, hop_s), request, progress)
 
     def cut_anew(
         self,
@@ -184,14 +185,12 @@ class Listen:
         hop_s: float,
         request: gr.Request,
         progress: gr.Progress = gr.Progress(),  # noqa: B008
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         """The same with other windows; on failure the last result stays."""
         start_s, end_s = (0.0, 0.0)
         if shown is not None:
             start_s, end_s = shown.prediction.span
-        yield from self._cut(
-            shown, Stretch(start_s, end_s), (kind, length_s, hop_s), request, progress
-        )
+        return self._cut(shown, Stretch(start_s, end_s), (kind, length_s, hop_s), request, progress)
 
     def back(self, shown: Shown | None, kept: Kept) -> Updates:
         """From a stretch to the take that it is a part of."""
@@ -217,13 +216,13 @@ class Listen:
         cut: tuple[str, float, float],
         request: gr.Request,
         progress: Progress,
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         def work(recognizer: Recognizer, cancelled: Cancel) -> Analysis:
             return recognizer.excerpt(
                 there(shown), part, progress, sliding=sliding(*cut), cancelled=cancelled
             )
 
-        yield from self._another(shown, request, work, self.timeline.told, self.timeline.told)
+        return self._another(shown, request, work, self.timeline.told, self.timeline.told)
 
     def _another(
         self,
@@ -232,33 +231,27 @@ class Listen:
         work: Work,
         stopped: gr.HTML,
         problems: gr.HTML,
-    ) -> Iterator[Updates]:
+    ) -> Updates:
         """Another answer for what is on the page; where it ends without one, that is told."""
         try:
             if shown is None:
                 raise SerError(FORGOTTEN)
-            yield from self._answers(shown.model, shown.file, shown.copy, request, work)
+            return self._answer(shown.model, shown.file, shown.copy, request, work)
         except Cancelled:
-            yield {stopped: _stopped(shown)}
+            return {stopped: _stopped(shown)}
         except Exception as error:
-            yield {problems: fragments.problem(sentence(error))}
+            return {problems: fragments.problem(sentence(error))}
 
-    def _answers(
-        self, model: str, file: str, copy: str, request: gr.Request, work: Work
-    ) -> Iterator[Updates]:
-        """The answer in one look, then everything, whose pictures take as long again.
-
-        Cancelled until the answer is there, and not after it.
-        """
+    def _answer(self, model: str, file: str, copy: str, request: gr.Request, work: Work) -> Updates:
+        """Everything for a new answer. Cancelled until the last moment, and not after it."""
         with self.running.work(request.session_hash) as stop:
             recognizer = self.models.get(model)
             analysis = work(recognizer, stop.is_set)
+            log_writer(analysis.prediction)
+            updates = self._filled(Shown.by(recognizer, analysis, model, file, copy))
         if stop.is_set():
             raise Cancelled(STOPPED)
-        log_writer(analysis.prediction)
-        shown = Shown.by(recognizer, analysis, model, file, copy)
-        yield self.result.filled(shown)
-        yield self._filled(shown)
+        return updates
 
     def _emptied(self, problem: str | None = None) -> Updates:
         """Updates of everything that shows a result, when there is none."""
