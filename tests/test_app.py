@@ -6,7 +6,6 @@ import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
-from urllib.request import Request
 
 import pytest
 from gradio.route_utils import delete_files_created_by_app
@@ -189,9 +188,10 @@ def test_the_page_asks_no_other_server(server: Server) -> None:
     with urllib.request.urlopen(server.url) as answer:
         page = answer.read().decode()
     assert "fonts.googleapis" not in page
-    with urllib.request.urlopen(f"{server.url}vendor/plotly.min.js") as answer:
+    url = f"{server.url}vendor/plotly.min.js"
+    with urllib.request.urlopen(url) as answer:
         assert b"plotly.js v" in answer.read(200)
-    packed = Request(f"{server.url}vendor/plotly.min.js", headers={"Accept-Encoding": "gzip, br"})
+    packed = urllib.request.Request(url, headers={"Accept-Encoding": "gzip, br"})
     with urllib.request.urlopen(packed) as answer:
         assert answer.headers["Content-Encoding"] == "gzip"
         assert b"plotly.js v" in gzip.decompress(answer.read())[:200]
