@@ -162,6 +162,26 @@ def test_an_unforeseen_fault_is_a_neutral_sentence_and_keeps_the_last_result(vis
         visit.server.recognizer.fault = None
 
 
+def test_it_can_be_used_with_the_keyboard_alone(visit: Visit) -> None:
+    visit.open()
+    reached: list[str] = []
+    for _ in range(12):
+        visit.page.keyboard.press("Tab")
+        reached.append(
+            visit.page.evaluate(
+                "document.activeElement.ariaLabel || document.activeElement.innerText"
+            )
+        )
+        if reached[-1] == "“I miss him every day.”":
+            break
+    assert "Switch between light and dark" in reached
+    assert "Record" in reached
+    visit.page.keyboard.press("Enter")
+    visit.wait_for_answer()
+    visit.unfold("saving")
+    assert "slow.flac" in visit.page.inner_text("#facts")
+
+
 def test_clearing_the_recording_clears_the_result(visit: Visit) -> None:
     visit.open().try_example()
     visit.wait_for_answer()
