@@ -30,6 +30,7 @@ AUGMENTATION = Augmentation(
     speed=(1.0, 1.0),  # the tempo changes anew in every batch
     room_probability=0.5,
     noise_probability=0.7,
+    snr_db=(3.0, 20.0),
     telephone_probability=0.25,
 )
 _in_process: dict[str, Augmenter] = {}  # of each worker
