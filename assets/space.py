@@ -14,6 +14,7 @@ from typing import Final
 REPOSITORY: Final = Path(__file__).resolve().parent.parent
 FILES: Final = ("app.py", "requirements.txt", "LICENSE")
 FOLDERS: Final = ("ser", "assets")
+_PICTURES: Final = re.compile(r"\n\|[^\n]*\|\n\|[ |:-]+\|\n\|[ |]+\|\n(?!\|)")
 LEFT_OUT: Final = ("__pycache__", "screenshots", "space.py", "*.pyc", "*.pyi", ".*")
 
 
@@ -41,7 +42,8 @@ def _without_dead_links(readme: str, target: Path) -> str:
             return match[0]
         return "" if picture else words
 
-    return re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", link, readme)
+    linked = re.sub(r"(!?)\[([^\]]*)\]\(([^)\s]+)\)", link, readme)
+    return _PICTURES.sub("\n", linked)  # of the table only bars are left
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -105,7 +105,11 @@ def about_the_model(metrics: Mapping[str, Any]) -> str:
 def written_by(prediction: Prediction) -> str:
     """Who wrote the transcript, in words."""
     source = prediction.transcript.source
-    return {"user": "you", "none": "nobody: no words were recognised"}.get(source, source)
+    return {
+        "user": "you",
+        "none": "nobody: no words were recognised",
+        "pocketsphinx": "PocketSphinx",
+    }.get(source, source)
 
 
 def _notes(notes: Sequence[str]) -> str:

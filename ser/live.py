@@ -132,7 +132,8 @@ class Live:
             raise AudioError(f"Live sound must be floats [T], not {samples.dtype}.")
         if not MIN_INPUT_RATE_HZ <= rate_hz <= MAX_INPUT_RATE_HZ:
             raise AudioError(
-                f"Live sound at {rate_hz:g} Hz cannot be used. Take 16000 to 48000 Hz."
+                f"Live sound at {rate_hz:g} Hz cannot be used. "
+                f"Take {MIN_INPUT_RATE_HZ} to {MAX_INPUT_RATE_HZ} Hz."
             )
         mono = samples if samples.ndim == 1 else samples.mean(axis=1)
         room = self.limit_s - self._queue.received_s

@@ -179,6 +179,7 @@ def test_each_in_a_batch_is_answered_as_if_alone(client: Client) -> None:
         ("timeline", {"audio": TEXT, "window_s": 90}, "A window takes 0.5 to 30 s"),
         ("timeline", {"audio": TEXT, "window_s": "2"}, "window_s and hop_s are numbers"),
         ("timeline", {"audio": TEXT, "hop_s": 2}, "Give both."),
+        ("timeline", {"audio": TEXT, "window_s": 30, "hop_s": 0.1}, "after 7.5 s at least"),
         ("batch", {"audios": []}, f"Send a list of 1 to {MAX_FILES} recordings"),
         ("batch", {"audios": TEXT}, f"Send a list of 1 to {MAX_FILES} recordings"),
         ("batch", {"audios": [TEXT] * (MAX_FILES + 1)}, f"Send a list of 1 to {MAX_FILES}"),
@@ -192,6 +193,23 @@ def test_what_cannot_be_used_is_said_in_a_sentence(
     event, answer = call(server, endpoint, **arguments)
     assert event == "error"
     assert told in answer["error"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "lacks"), [("predict", "audio"), ("timeline", "audio"), ("batch", "audios")]
+)
+def test_a_request_without_its_recording_is_told_so(
+    server: Server, endpoint: str, lacks: str
+) -> None:
+    answer = httpx.post(f"{server.url}gradio_api/call/v2/{endpoint}", json={}, timeout=60)
+    assert answer.status_code == 422
+    assert f"The request has no {lacks}." in answer.json()["error"]
+
+
+def test_a_name_that_no_file_can_have_is_an_error_of_its_own(server: Server) -> None:
+    event, (answers,) = call(server, "batch", audios=[TEXT, {"path": "\0"}], transcripts=["", ""])
+    assert event == "complete"
+    assert ["error" in answer for answer in answers] == [False, True]
 
 
 def test_after_a_fault_the_next_request_works(server: Server) -> None:

@@ -14,7 +14,7 @@ from gradio_client.exceptions import AppError
 
 import app
 from assets.page import uploads
-from assets.page.line import named_files
+from assets.page.line import Wanted
 from assets.page.listen.recording import EXAMPLES
 from assets.page.looks import asset
 from assets.page.queue import FORGET_AFTER_S, MAX_WAITING
@@ -119,7 +119,7 @@ def test_a_recording_that_waits_long_in_line_is_not_swept_away(
     server.app.upload_file_set.add(str(unclaimed))
     with server.recognizer.slow(0.5):
         jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(3)]
-        eventually(lambda: len([*named_files(server.app)]) == 3, "they are not in line")
+        eventually(lambda: len([*Wanted(server.app)]) == 3, "they are not in line")
         delete_files_created_by_app(server.app, age=-1)
         assert all(job.result(timeout=60)["emotions"] for job in jobs)
     assert not unclaimed.exists()

@@ -6,7 +6,14 @@ import re
 import pytest
 
 from assets.page.model.card import NO_CARD, card_html, licence
-from assets.page.model.figures import NO_CONFUSION, NO_METRICS, confusions_html, tables_html
+from assets.page.model.figures import (
+    NO_CONFUSION,
+    NO_METRICS,
+    UNREADABLE,
+    confusions_html,
+    figures_html,
+    tables_html,
+)
 from ser.bundle import EMBEDDED
 
 CARD = """---
@@ -119,6 +126,18 @@ def test_classes_nobody_was_recorded_with_have_no_row() -> None:
 
 
 @pytest.mark.skipif(not EMBEDDED.is_dir(), reason="needs the embedded bundle")
+@pytest.mark.parametrize(
+    "metrics",
+    [
+        {"confusion": {"classes": ["sad", "calm"], "counts": [[1]]}},
+        {"confusion": {"classes": ["sad"], "counts": [["many"]]}},
+        {"uar": 0.5, "uar_interval_95": ["low", "high"]},
+    ],
+)
+def test_figures_that_nobody_can_read_are_told_in_a_sentence(metrics: dict) -> None:
+    assert UNREADABLE in figures_html(metrics)
+
+
 def test_every_measure_of_the_embedded_bundle_is_shown() -> None:
     metrics = json.loads((EMBEDDED / "metrics.json").read_text())
     told = " ".join(cell for row in rows(tables_html(metrics)).values() for cell in row)

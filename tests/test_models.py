@@ -133,3 +133,11 @@ def test_the_one_that_answers_first_is_not_offered_twice(tmp_path: Path) -> None
     recognizer.bundle = SimpleNamespace(name="first", folder=tmp_path, metrics={})
     known = Models(recognizer, {"folder": tmp_path, "other": tmp_path / "other"})
     assert known.names == ("first", "other")
+
+
+def test_another_of_the_same_name_is_offered_under_its_own(tmp_path: Path) -> None:
+    recognizer: Any = FakeRecognizer()
+    recognizer.bundle = SimpleNamespace(name="embedded", folder=tmp_path / "mine", metrics={})
+    known = Models(recognizer, {"embedded": EMBEDDED})
+    assert known.names == ("embedded", "embedded (2)")
+    assert known.folders["embedded (2)"] == EMBEDDED

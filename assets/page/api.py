@@ -13,7 +13,7 @@ from assets.page.models import Models
 from assets.page.queue import MODEL
 from assets.page.schema import Schema
 from assets.page.sounds import received
-from assets.page.telling import check_length, log_writer, sentence
+from assets.page.telling import check_length, check_overlap, log_writer, sentence
 from ser.errors import SerError
 from ser.prediction import Prediction
 from ser.speech import Sliding
@@ -90,7 +90,7 @@ class Api:
             audio: an uploaded file or its address here, or a file's bytes as base64 or data URL
             transcript: what is said, if known; empty leaves the words out, null has them recognised
             window_s: length of the windows, 0.5 to 30 seconds; null cuts along the pauses
-            hop_s: seconds from one window to the next, at most window_s; null is half of it
+            hop_s: seconds between windows, a quarter of window_s to all of it; null is half
             attention: whether to tell where the encoders looked, the longest part of the answer
 
         Returns:
@@ -115,7 +115,8 @@ class Api:
         paths: list[str | SerError] = []
         try:
             texts = _texts(transcripts, len(sounds))
-            paths += [_path_or_error(s, f"recording {n}") for n, s in enumerate(sounds, start=1)]
+            for number, sound in enumerate(sounds, start=1):  # one by one: each is to be deleted
+                paths.append(_path_or_error(sound, f"recording {number}"))
             return self._answers(paths, texts, attention)
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
@@ -169,7 +170,7 @@ def _sliding(window_s: float | None, hop_s: float | None) -> Sliding | None:
         if hop_s is not None:
             raise SerError("hop_s says how far windows of window_s are apart. Give both.")
         return None
-    return Sliding(window_s, window_s / 2 if hop_s is None else hop_s)
+    return check_overlap(Sliding(window_s, window_s / 2 if hop_s is None else hop_s))
 
 
 def _texts(transcripts: Any, count: int) -> list[str | None]:

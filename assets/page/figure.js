@@ -9,7 +9,10 @@ window.serPlotly ??= () => (window.serPlotlyLoaded ??= new Promise((resolve, rej
   const script = document.createElement("script");
   script.src = new URL("vendor/plotly.min.js", document.baseURI).href;
   script.onload = () => resolve(window.Plotly);
-  script.onerror = () => reject(new Error("plotly.js could not be loaded"));
+  script.onerror = () => {
+    window.serPlotlyLoaded = undefined; // the next figure tries again
+    reject(new Error("plotly.js could not be loaded"));
+  };
   document.head.append(script);
 }));
 

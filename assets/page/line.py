@@ -9,18 +9,30 @@ import gradio as gr
 from gradio.queueing import Event, Queue
 from gradio.server_messages import ProcessCompletedMessage
 
+from assets.page import uploads
 from assets.page.running import Running
 
 LOOK_AGAIN_S = 0.05
 
 
-def named_files(app: gr.Blocks) -> Iterator[str]:
-    """Paths of the files in the requests that wait in line or are at work."""
-    line = app._queue
-    waiting = [each.queue for each in line.event_queue_per_concurrency_id.values()]
-    for event in chain(*waiting, _at_work(line)):
-        if event.data is not None:
-            yield from _paths(event.data.data)
+class Wanted:
+    """What requests in line or at work name: the sweep of old files passes over it.
+
+    Set it as `keep_in_cache` of a component, the only place where gradio's sweep asks.
+    """
+
+    def __init__(self, app: gr.Blocks) -> None:
+        self.app = app
+
+    def __iter__(self) -> Iterator[str]:
+        """Paths of files."""
+        line = self.app._queue
+        waiting = [each.queue for each in line.event_queue_per_concurrency_id.values()]
+        return chain.from_iterable(map(_named_by, chain(*waiting, _at_work(line))))
+
+
+def _named_by(event: Event) -> Iterator[str]:
+    return iter(()) if event.data is None else _paths(event.data.data)
 
 
 def _at_work(line: Queue) -> Iterator[Event]:
@@ -40,9 +52,9 @@ async def leave(
 ) -> bool:
     """Take the visit's requests to these functions out of the line; return once none is at work.
 
-    True where any still waited. Through `running` those at work end. gradio's own `cancels` goes by
-    the number that the line gave to a request: who cancels before the number has come back to the
-    page cancels nothing.
+    Recordings of those that waited are deleted. True where any still waited. Through `running`
+    those at work end. gradio's own `cancels` goes by the number that the line gave to a request:
+    who cancels before the number has come back to the page cancels nothing.
     """
     assert app is not None, "the page is made inside gr.Blocks"
     line = app._queue
@@ -57,6 +69,8 @@ async def leave(
                 waited = True
                 waiting.queue.remove(event)
                 line.event_ids_to_events.pop(event._id, None)
+                for path in _named_by(event):
+                    uploads.discard(path)
                 nothing_new = {"data": [gr.skip() for _ in event.fn.outputs]}
                 answer = ProcessCompletedMessage(output=nothing_new, success=True)
                 line.send_message(event, answer)

@@ -3,7 +3,7 @@
 import os
 import re
 from collections import OrderedDict, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from pathlib import Path
 from threading import Lock
 from types import MappingProxyType
@@ -34,10 +34,10 @@ class Models:
         load: Load = Recognizer.from_pretrained,
     ) -> None:
         self.first = first.bundle.name
-        self.folders = {
-            name: folder for name, folder in folders.items() if not _same(folder, first)
-        }
-        self.folders.pop(self.first, None)
+        self.folders: dict[str, Path] = {}
+        for name, folder in folders.items():
+            if not _same(folder, first):
+                self.folders[_free(name, {self.first, *self.folders})] = folder
         self.hub = hub
         self._load = load
         self._loaded = OrderedDict({self.first: first})  # the one used last is the last
@@ -107,7 +107,7 @@ def _is_bundle(folder: Path) -> bool:
     return (folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()
 
 
-def _free(name: str, taken: Mapping[str, Path]) -> str:
+def _free(name: str, taken: Collection[str]) -> str:
     """`name`, or with a number behind it when another bundle has that name."""
     numbered = (f"{name} ({number})" for number in range(2, len(taken) + 3))
     return name if name not in taken else next(n for n in numbered if n not in taken)

@@ -70,7 +70,11 @@ def decode(text: str) -> bytes:
 
 def _uploaded(path: str) -> str:
     """Only what lies in the folder of uploads, whose names nobody can guess."""
-    found = Path(path).resolve()
-    if not (found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file()):
+    try:
+        found = Path(path).resolve()
+        here = found.is_relative_to(Path(get_upload_folder()).resolve()) and found.is_file()
+    except (OSError, ValueError):  # no name that a file can have
+        here = False
+    if not here:
         raise SerError("The recording is not on this server, or no longer. Upload it again.")
     return str(found)

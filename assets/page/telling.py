@@ -5,9 +5,11 @@ import logging
 from ser.errors import SerError
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
+from ser.speech import Sliding
 
 log = logging.getLogger("app")
 MAX_CHARACTERS = 50_000  # of a transcript; half an hour of quick speech has about 35 000
+MOST_OVERLAP = 4  # windows that may hold the same moment: each is computed and remembered anew
 FORGOTTEN = "The recording is no longer in memory. Record or upload it again."
 WENT_WRONG = "Something went wrong on our side and nothing was analysed. Please try again."
 
@@ -29,6 +31,17 @@ def check_length(transcript: str | None) -> None:
             f"The transcript has {len(transcript)} characters, more than the {MAX_CHARACTERS} "
             "that are allowed. Shorten it."
         )
+
+
+def check_overlap(windows: Sliding) -> Sliding:
+    """The same, where no moment lies in more of them than a page for many can compute."""
+    if windows.hop_s * MOST_OVERLAP < windows.window_s:
+        raise SerError(
+            f"Windows of {windows.window_s:g} s follow each other after "
+            f"{windows.window_s / MOST_OVERLAP:g} s at least. "
+            "Choose more seconds until the next begins, or shorter windows."
+        )
+    return windows
 
 
 def log_writer(prediction: Prediction) -> None:

@@ -2,15 +2,11 @@
 
 import contextlib
 import secrets
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gradio as gr
 from gradio import route_utils
 from gradio.utils import get_upload_folder
-
-from assets.page.line import named_files
 
 
 class OwnFolder(route_utils.GradioUploadFile):
@@ -28,19 +24,6 @@ class OwnFolder(route_utils.GradioUploadFile):
 def keep_apart() -> None:
     """From now on, give every upload a folder of its own; gradio has no setting for it."""
     route_utils.GradioUploadFile = OwnFolder  # type: ignore[misc]
-
-
-class Wanted:
-    """What requests in line or at work name: the sweep of old files passes over it.
-
-    Set it as `keep_in_cache` of a component, the only place where gradio's sweep asks.
-    """
-
-    def __init__(self, app: gr.Blocks) -> None:
-        self.app = app
-
-    def __iter__(self) -> Iterator[str]:
-        return named_files(self.app)
 
 
 def is_upload(path: str) -> bool:

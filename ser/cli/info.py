@@ -39,6 +39,8 @@ def describe(source: str | None) -> Table:
     add("windows", f"speech is cut in its pauses into windows of {config.window_max_s:g} s at most")
     add("words", _transcriber(config))
     add("languages", f"words count in {', '.join(config.text_languages)}; the voice in any")
+    if isinstance(summary := bundle.metrics.get("summary"), str):
+        add("in short", summary)
     for name, figures in _quality(bundle.metrics):
         add(name, figures)
     add("licence", _licence(bundle.card))

@@ -135,6 +135,25 @@ def test_giving_up_keeps_what_is_done(visit: Visit, files: list[Path]) -> None:
     assert lines(visit).count() == count + 1
 
 
+def test_files_chosen_while_a_run_ends_come_after_it(visit: Visit, files: list[Path]) -> None:
+    open_batch(visit)
+    with visit.server.recognizer.slow(2.0):
+        choose(visit, [files[0]] * 6)
+        eventually(lambda: lines(visit).count() >= 1, "no first row")
+        visit.page.evaluate(
+            """() => {
+              document.querySelector("#batch .batch-cancel").click();
+              const chosen = new DataTransfer();
+              chosen.items.add(new File(["no sound"], "later.wav"));
+              const input = document.querySelector("#batch .batch-input");
+              input.files = chosen.files;
+              input.dispatchEvent(new Event("change"));
+            }"""
+        )
+        visit.page.wait_for_selector("#batch .batch-told >> text=1 file done.")
+    assert "later.wav" in visit.page.inner_text("#batch .batch-results")
+
+
 def test_what_waits_in_line_is_given_up_at_once(
     visit: Visit, chromium: "Browser", files: list[Path]
 ) -> None:

@@ -42,7 +42,7 @@ def test_an_upload_is_transcribed_answered_corrected_and_deleted(visit: Visit, v
     visit.wait_for_result()
     expected = visit.server.recognizer.predict(voice)
     assert f"{expected.emotions[expected.emotion]:.1%}" in visit.headline
-    assert visit.page.inner_text("#written-by") == "Written by pocketsphinx."
+    assert visit.page.inner_text("#written-by") == "Written by PocketSphinx."
     assert visit.page.input_value("#transcript textarea") == expected.transcript.text
     assert visit.server.recognizer.bundle.name in visit.page.inner_text("#facts")
     assert visit.server.kept_files() == []

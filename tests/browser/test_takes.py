@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
 ENTRIES = "#takes-list li"
+SLOW_S = 60.0  # longer than anybody waits here
 LIVELY, HARSH = "0:04", "0:03"  # lengths of the first two examples
 
 
@@ -157,6 +158,20 @@ def test_takes_are_named_removed_and_cleared_with_the_keyboard(visit: Visit) -> 
     answered(visit, 1)
     visit.page.get_by_role("button", name="Clear all takes").press("Enter")
     visit.page.locator("#takes").wait_for(state="hidden")
+
+
+def test_clearing_ends_what_would_bring_the_recording_back(visit: Visit, voice: Path) -> None:
+    recognizer = visit.server.recognizer
+    visit.open().upload(voice)
+    answered(visit, 1)
+    visit.unfold("takes")
+    with recognizer.slow(SLOW_S):
+        visit.revise("dogs bark")
+        eventually(lambda: recognizer.working == 1, "nothing is analysed")
+        visit.page.get_by_role("button", name="Clear all takes").click()
+        eventually(lambda: recognizer.working == 0, "the work goes on", SLOW_S / 2)
+        eventually(lambda: not visit.page.is_visible("#transcript"), "the answer stays")
+    assert not visit.page.is_visible("#takes")
 
 
 def test_a_recording_that_made_room_is_told_kindly(

@@ -108,11 +108,10 @@ def lost_without(
     answers: Answers, clips: Sequence[Clip], classes: Sequence[str]
 ) -> dict[str, dict[str, Any]]:
     """Per encoder: the UAR that is lost when its part is replaced by its mean."""
-    own = answers.among(answers.heard)
     return {
         name: uar_lost(
-            own,
-            Answers(own.rows, own.without[:, index], own.attributes, own.without),
+            answers,
+            Answers(answers.rows, answers.without[:, index], answers.attributes, answers.without),
             clips,
             classes,
         )

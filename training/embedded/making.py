@@ -29,27 +29,30 @@ REGIONS_FROM = "RAVDESS actors whom its training never heard"
 def make_bundle(config: EmbeddedConfig) -> None:
     """Train what is left, ship one fold's weights, measure them, tell how good they are."""
     recipe = Recipe(config)
+    recipe.begin()
     plans = folds(recipe.clips)
     temperature = 1.0
     if config.cross_validate:
         answers = [answers_of(recipe, plan) for plan in plans]
         temperature = temperature_without(SHIPPED, answers, recipe)
+    made = recipe.bundle(plans[SHIPPED])  # before the one that is there goes
     shutil.rmtree(config.bundle, ignore_errors=True)
-    shutil.copytree(recipe.bundle(plans[SHIPPED]), config.bundle)
-    made = Bundle.load(config.bundle)
-    Bundle(replace(made.config, temperature=temperature), made.model).save(config.bundle)
+    shutil.copytree(made, config.bundle)
+    shipped = Bundle.load(config.bundle)
+    Bundle(replace(shipped.config, temperature=temperature), shipped.model).save(config.bundle)
     evaluate_bundle(config)
 
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
     """Measure the folds and the written bundle; write metrics.json and the card."""
     recipe = Recipe(config)
+    recipe.begin()
     plans = folds(recipe.clips)
     metrics: dict[str, Any] = {}
     if config.cross_validate:
         metrics["cv"] = cross_validation(recipe, plans)
     recognizer = Recognizer.from_pretrained(config.bundle, device="cpu", transcriber=None)
-    own = ask(recognizer, recipe.clips, plans[SHIPPED].tests)
+    own = ask(recognizer, recipe.clips, recipe.decoded(plans[SHIPPED].tests))
     held_out = held_out_figures(recognizer, own, recipe.clips, recipe.lines, config.data / "esc10")
     metrics |= {
         "summary": summary(metrics.get("cv", held_out)),
@@ -68,8 +71,7 @@ def answers_of(recipe: Recipe, plan: Plan) -> Answers:
     path = recipe.config.work / plan.name / "answers.npz"
     if not path.exists():
         recognizer = Recognizer.from_pretrained(recipe.bundle(plan), device="cpu", transcriber=None)
-        rows = [row for row in plan.tests if recipe.audio.holds(row)]
-        ask(recognizer, recipe.clips, rows).save(path)
+        ask(recognizer, recipe.clips, recipe.decoded(plan.tests)).save(path)
     return Answers.load(path)
 
 

@@ -1,9 +1,10 @@
 """All stages of the embedded bundle in order; a stage that is complete is not run again."""
 
+import json
 import logging
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
 from pathlib import Path
@@ -16,6 +17,7 @@ from transformers import WavLMModel
 
 from ser.bundle import Bundle, BundleConfig
 from ser.encoders import EncoderBank, EncoderSpec, WhisperBranch
+from ser.errors import SerError
 from ser.fusion import FusionConfig, FusionModel
 from ser.labels import EMOTIONS, ENCODERS
 from training.corpora import (
@@ -50,6 +52,7 @@ CLASSES: Final = tuple(name for name in EMOTIONS if name not in ("contempt", "ot
 """There is no open data here for contempt and other."""
 TEXT_CLASSES: Final = tuple(name for name in CLASSES if name != "calm")
 TEXT_BATCH: Final = 128
+REMEMBERED: Final = ("seed", "copies", "max_seconds", "batch_size", "per_epoch", "epochs")
 WHISPER_CONTEXT: Final = "real_frames"
 CPU: Final = torch.device("cpu")
 
@@ -85,10 +88,32 @@ class Recipe:
             config.max_seconds, config.seed,
         )  # fmt: skip
 
+    def begin(self) -> None:
+        """Remember the settings that `work` is made with; SerError where it was begun with others.
+
+        What it holds is taken as it is, so it must not be mixed.
+        """
+        config = self.config
+        settings = {name: getattr(config, name) for name in REMEMBERED}
+        file = config.work / "settings.json"
+        if not file.exists():
+            config.work.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+        before = json.loads(file.read_text(encoding="utf-8"))
+        if others := [name for name in REMEMBERED if before.get(name) != settings[name]]:
+            told = ", ".join(f"{name} {before.get(name)}" for name in others)
+            raise SerError(
+                f"{config.work} was begun with {told}. Give those settings, or another work=FOLDER."
+            )
+
+    def decoded(self, rows: Iterable[int]) -> list[int]:
+        """Those of `rows` whose sound could be read."""
+        return [row for row in rows if self.audio.holds(row)]
+
     def batches(self, plan: Plan) -> BalancedBatches:
         """Training batches of speech, from the plan's clips that could be decoded."""
         config = self.config
-        rows = [row for row in plan.train if self.audio.holds(row)]
+        rows = self.decoded(plan.train)
         present = {self.clips[row].corpus for row in rows}
         per_epoch = {name: count for name, count in config.per_epoch.items() if name in present}
         return BalancedBatches(

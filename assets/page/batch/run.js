@@ -5,6 +5,7 @@ const [fileInput, folderInput] = room.querySelectorAll(".batch-input");
 const counted = (number, noun = "file") => `${number} ${noun}${number === 1 ? "" : "s"}`;
 
 let waiting = []; // { file, name }
+let next = []; // the same, chosen while a run is ending
 let total = 0; // files of this run
 let done = 0;
 let atWork = false;
@@ -96,10 +97,13 @@ const work = async () => {
   }
   atWork = false;
   const end = givenUp ? `Ended. ${done} of ${counted(total)} done; what is done stays.` : `${counted(done)} done.`;
-  waiting = [];
+  waiting = next;
+  next = [];
   showProgress();
   tell(end);
-  total = done = 0;
+  total = waiting.length;
+  done = 0;
+  return waiting.length ? work() : null;
 };
 
 const take = (files) => {
@@ -107,10 +111,13 @@ const take = (files) => {
     tell("No recordings were found there.");
     return;
   }
-  const free = props.limit - rows.length - (total - done);
+  const free = props.limit - rows.length - (total - done) - next.length;
   const taken = files.slice(0, Math.max(0, free));
-  waiting.push(...taken);
-  total += taken.length;
+  if (atWork && givenUp) next.push(...taken);
+  else {
+    waiting.push(...taken);
+    total += taken.length;
+  }
   const start = taken.length && !atWork ? work() : null;
   if (taken.length < files.length) {
     complain(`${props.limit} files are the most in one table, so ${files.length - taken.length} of `

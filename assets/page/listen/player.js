@@ -38,7 +38,8 @@ const play = (start, end = null) => {
   if (!audio.src) return;
   seek(start);
   until = end === null ? null : within(end);
-  audio.play().then(everyFrame, () => say("ser:playing", { failed: true }));
+  // Paused or loaded anew before it began is no failure.
+  audio.play().then(everyFrame, ({ name }) => say("ser:playing", { failed: name === "NotSupportedError" }));
 };
 const toggle = () => {
   if (playing()) audio.pause();

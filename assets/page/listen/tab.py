@@ -67,7 +67,7 @@ class Listen:
             with fold("Save this analysis", "saving"):
                 self.export = Export()
         with fold("Takes of this visit", "takes", visible=False) as takes:
-            self.takes = Takes(takes, before, self._filled, self._forgotten)
+            self.takes = Takes(takes, before, self._filled, self._forgotten, self._end)
         self.sections: list[Section] = [
             self.result, self.player, self.words, self.timeline, self.attention, self.attributes,
             self.export,
@@ -106,6 +106,7 @@ class Listen:
             self.timeline.again.click(self.cut_anew, cut, everything, **beside),
         ]
         self.works = {work["id"] for work in works}
+        self.timeline.again.click(None, js=asset("listen/reveal_timeline.js"))
         seen = [self.shown, self.takes.kept]
         self.timeline.score.back(self.back, seen, everything, **PRIVATE)
         for button, told in (
@@ -113,6 +114,7 @@ class Listen:
             (self.timeline.cancel, self.timeline.told),
         ):
             given = [self.recording.audio, self.shown]
+            button.click(None, js=asset("listen/stopping.js"))
             button.click(self.stop, given, told, queue=False, show_progress="hidden", **PRIVATE)
 
     def analyse(
@@ -145,7 +147,7 @@ class Listen:
 
     async def clear(self, request: gr.Request) -> Updates:
         """The recorder is empty, and so is the page; what the visit waited for ends."""
-        await line.leave(self.app, request.session_hash, self.works, self.running)
+        await self._end(request)
         return self._emptied()
 
     def correct(
@@ -201,13 +203,17 @@ class Listen:
 
     async def stop(self, audio: str | None, shown: Shown | None, request: gr.Request) -> Any:
         """End the work that the visit waits for; what has begun tells by itself how it ended."""
-        waited = await line.leave(self.app, request.session_hash, self.works, self.running)
+        waited = await self._end(request)
         uploads.discard(audio)
         return _stopped(shown) if waited else gr.skip()
 
     def leave(self, request: gr.Request) -> None:
         """Nobody waits any more, as when the page is closed."""
         self.running.stop(request.session_hash)
+
+    async def _end(self, request: gr.Request) -> bool:
+        """End what the visit waits for; whether any of it was still in line."""
+        return await line.leave(self.app, request.session_hash, self.works, self.running)
 
     def _cut(
         self,

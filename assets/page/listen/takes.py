@@ -1,7 +1,7 @@
 """Every analysis of the visit as a take: listed, shown again, compared, removed."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import gradio as gr
@@ -26,7 +26,8 @@ IN_TURN: dict[str, Any] = {
 class Takes:
     """List and comparison inside `fold`; `offer` is a button that stands beside the transcript.
 
-    `filled` shows an analysis on the page, `emptied` takes everything off it, as updates.
+    `filled` shows an analysis on the page, `emptied` takes everything off it, as updates;
+    `ended` ends what the visit waits for.
     """
 
     def __init__(
@@ -35,9 +36,10 @@ class Takes:
         offer: gr.Button,
         filled: Callable[[Shown], Updates],
         emptied: Callable[[], Updates],
+        ended: Callable[[gr.Request], Awaitable[object]],
     ) -> None:
         self.fold, self.offer = fold, offer
-        self.filled, self.emptied = filled, emptied
+        self.filled, self.emptied, self.ended = filled, emptied, ended
         self.kept = gr.State(Kept(), time_to_live=FORGET_AFTER_S)
         self.problem = gr.HTML()
         self.list = gr.HTML(js_on_load=asset("listen/takes.js"), elem_id="takes-list")
@@ -67,9 +69,13 @@ class Takes:
         seen = kept.seeing(take.shown, time.time())  # not later: a quick hand may edit before
         return {**self.filled(take.shown), self.kept: seen, self.problem: ""}
 
-    def edit(self, kept: Kept, event: gr.EventData) -> Updates:
-        """Tick, rename or remove one take, or clear all; what is removed leaves the page too."""
+    async def edit(self, kept: Kept, event: gr.EventData, request: gr.Request) -> Updates:
+        """Tick, rename or remove one take, or clear all; what is removed leaves the page too.
+
+        So does what was on its way there: it would bring the recording back.
+        """
         if event.does == "clear":
+            await self.ended(request)
             return self.emptied() | self._told(Kept(given=kept.given))
         if kept.find(event.number) is None:
             return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
@@ -79,8 +85,10 @@ class Takes:
             "remove": lambda: kept.without(event.number),
         }
         left = changed[event.does]()
-        page = {} if left.current == kept.current else self.emptied()
-        return page | self._told(left)
+        if left.current == kept.current:
+            return self._told(left)
+        await self.ended(request)
+        return self.emptied() | self._told(left)
 
     def compare_with_before(self, kept: Kept) -> Updates:
         """The corrected transcript and the one it corrects."""

@@ -12,6 +12,7 @@ const hear = (name, act) => {
 const CLICK_PX = 4; // less movement than this between press and release is a click
 const SHORTEST_S = 0.3; // less cannot be analysed
 const CAPTION_WORDS = 12;
+const HINT = find(".hint").textContent;
 const seeker = find(".seeker");
 let position = window.serPlayer.position();
 let chosen = null; // {start, end} in s
@@ -102,7 +103,7 @@ hear("ser:playing", ({ detail }) => {
   find(".play").disabled = find(".hear").disabled = !ready();
   find(".play").classList.toggle("on", playing());
   find(".play").ariaLabel = playing() ? "Pause" : "Play";
-  if (detail.failed) find(".hint").textContent = "Your browser cannot play this kind of file.";
+  find(".hint").textContent = detail.failed ? "Your browser cannot play this kind of file." : HINT;
 });
 const topOf = (index) => {
   const shares = props.value.windows.shares[index];

@@ -6,8 +6,8 @@ import gradio as gr
 
 from assets.page.listen.visit import Shown, is_part
 from assets.page.looks import asset, figure
+from assets.page.telling import check_overlap
 from ser import plots
-from ser.errors import SerError
 from ser.labels import EMOTION_COLOURS
 from ser.overlap import own_spans
 from ser.plots.lanes import time_range
@@ -15,7 +15,6 @@ from ser.prediction import Prediction
 from ser.speech import Sliding
 
 PAUSES, EQUAL = "Along the pauses", "All of one length"
-MOST_OVERLAP = 4  # windows that may hold the same moment: each is computed and remembered anew
 
 
 class Timeline:
@@ -72,14 +71,7 @@ class Timeline:
 
 def sliding(kind: str, length_s: float, hop_s: float) -> Sliding | None:
     """The windows that were chosen, None for those along the pauses. SerError for unfit ones."""
-    if kind == PAUSES:
-        return None
-    if hop_s * MOST_OVERLAP < length_s:
-        raise SerError(
-            f"Windows of {length_s:g} s follow each other after {length_s / MOST_OVERLAP:g} s "
-            "at least. Choose more seconds until the next begins, or shorter windows."
-        )
-    return Sliding(length_s, hop_s)
+    return None if kind == PAUSES else check_overlap(Sliding(length_s, hop_s))
 
 
 def part_in_words(prediction: Prediction) -> str:

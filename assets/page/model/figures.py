@@ -4,8 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any, Final
 
+from ser import fragments
+from ser.plots import ENCODER_NAMES
 from ser.regions import KEY as REGIONS
 
+UNREADABLE: Final = '<p class="quiet">The figures of this bundle cannot be read.</p>'
 NO_METRICS: Final = '<p class="quiet">This bundle does not say how good it was measured to be.</p>'
 NO_CONFUSION: Final = (
     '<p class="quiet">This bundle does not say which emotion was taken for which.</p>'
@@ -13,17 +16,56 @@ NO_CONFUSION: Final = (
 LABELS: Final = {
     "uar": "UAR: mean recall of the classes",
     "uar_end_to_end": "UAR, unheard speech counted as wrong",
+    "lost": "UAR lost",
     "macro_f1": "macro-F1",
     "ccc": "mean CCC",
+    "pearson_r": "Pearson's r",
+    "expected_calibration_error": "Calibration error: how far probabilities are from what is right",
+    "calibration_floor": "Calibration error that chance alone would give",
+    "clips_without_detected_speech": "Clips in which no speech was found",
+    "seconds_for_5_s_of_speech": "Seconds of computing for 5 s of speech",
+    "strong_above_normal": "Strong acting has more arousal than normal acting",
+    "strong_above_normal_sad": "The same for sad",
+    "strong_above_normal_calm": "The same for calm",
+    "mean_valence_difference": "How far valence moves, on average",
+    "share_apart_by_1": "Recordings whose valence moves by 1 or more",
     "held_out": "Speakers held out",
     "cv": "Cross-validation",
+    "conditions": "under other conditions",
+    "without": "without an encoder",
+    "voice": "the voice alone",
+    "voice_and_words": "voice and words",
+    "text_moves": "other words for the same voice",
+    "text": "words alone",
+    "noise_10_db": "noise at 10 dB",
+    "room": "simulated rooms",
+    "level_minus_20_db": "20 dB softer",
+    "level_plus_6_db": "6 dB louder",
+    "telephone_8_khz": "telephone",
+    "mp3_32_kbit_s": "MP3 at 32 kbit/s",
     "ravdess": "RAVDESS",
     "nemo": "nEMO",
     "iesc": "IESC",
+    "ravdess_to_nemo": "learnt from RAVDESS, tested on nEMO",
+    "nemo_to_ravdess": "learnt from nEMO, tested on RAVDESS",
+    "goemotions": "GoEmotions",
+    "emobank": "EmoBank",
+    **ENCODER_NAMES,
 }
 _INTERVAL: Final = "_interval"
 _CONFUSION: Final = "confusion"
 _UNSHOWN: Final = (REGIONS, "summary")  # the regions are shown in the cube, the summary on top
+
+
+def figures_html(metrics: Mapping[str, Any]) -> str:
+    """All of it, in words, tables and heat maps; a sentence where somebody's file is unfit."""
+    try:
+        return (
+            f"<h2>How good it is</h2>{fragments.about_the_model(metrics)}{tables_html(metrics)}"
+            f"<h2>What is taken for what</h2>{confusions_html(metrics)}"
+        )
+    except (TypeError, ValueError, AttributeError):
+        return f"<h2>How good it is</h2>{UNREADABLE}"
 
 
 def tables_html(metrics: Mapping[str, Any]) -> str:
@@ -103,7 +145,7 @@ def _table(path: Path, columns: Columns) -> Iterator[str]:
     )
     yield (
         f'<div class="scroll" tabindex="0" role="region" aria-label="{title}"><table>'
-        f"<caption>{title}</caption>{head}<tbody>{body}</tbody></table></div>"
+        f"<caption><span>{title}</span></caption>{head}<tbody>{body}</tbody></table></div>"
     )
 
 
@@ -171,6 +213,6 @@ def _heat_map(title: str, classes: Sequence[str], counts: Sequence[Sequence[floa
     told = f"{title}: what each emotion (row) was taken for (column)"
     return (
         f'<figure class="confusion scroll" tabindex="0" role="region" aria-label="{escape(told)}">'
-        f"<table><caption>{escape(told)}</caption><thead><tr><td></td>{heads}</tr></thead>"
+        f"<table><caption><span>{escape(told)}</span></caption><thead><tr><td></td>{heads}</tr></thead>"
         f"<tbody>{''.join(rows)}</tbody></table></figure>"
     )

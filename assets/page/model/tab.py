@@ -7,7 +7,7 @@ import gradio as gr
 
 from assets.page.looks import asset
 from assets.page.model.card import card_html, licence, licence_sentence
-from assets.page.model.figures import confusions_html, tables_html
+from assets.page.model.figures import figures_html
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
 from assets.page.telling import recogniser_in_use, sentence
@@ -107,13 +107,8 @@ class ModelTab:
 
     def _shown(self, recognizer: Recognizer) -> tuple[str, str, str]:
         bundle = recognizer.bundle
-        metrics = bundle.metrics
-        figures = (
-            "<h2>How good it is</h2>"
-            f"{fragments.about_the_model(metrics)}{tables_html(metrics)}"
-            f"<h2>What is taken for what</h2>{confusions_html(metrics)}"
-        )
-        return _facts(recognizer), figures, f"<h2>Model card</h2>{card_html(bundle.card)}"
+        card = f"<h2>Model card</h2>{card_html(bundle.card)}"
+        return _facts(recognizer), figures_html(bundle.metrics), card
 
 
 def notice_html(recognizer: Recognizer) -> str:
