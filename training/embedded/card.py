@@ -53,6 +53,8 @@ def write_card(metrics: Figures, bundle: Path) -> str:
         classes=", ".join(classes),
         cv=folds_part(metrics["cv"]) if "cv" in metrics else "",
         held_out=quality_table(held, CORPORA),
+        actors=_listed(metrics["kept_out"]["ravdess"]),
+        nemo=_listed(metrics["kept_out"]["nemo"]),
         recalls=table(
             ["", *classes],
             [
@@ -162,6 +164,11 @@ def without_table(without: Figures) -> str:
             for name in ENCODERS
         ],
     )
+
+
+def _listed(names: Sequence[str]) -> str:
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
 
 
 def _optional(recall: Mapping[str, float], name: str) -> str:

@@ -9,6 +9,7 @@ import numpy as np
 
 from ser.bundle import Bundle
 from ser.recognizer import Recognizer
+from training.corpora import Clip
 from training.embedded.answers import Answers, ask, joined
 from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
@@ -57,6 +58,7 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     metrics |= {
         "summary": summary(metrics.get("cv", held_out)),
         "held_out": held_out | machine(),
+        "kept_out": kept_out(recipe.clips, plans[SHIPPED]),
         "regions": regions_of_emotions(own, recipe.clips),
         "regions_from": REGIONS_FROM,
         "seed": config.seed,
@@ -64,6 +66,14 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     bundle = recognizer.bundle
     card = write_card(metrics, config.bundle)
     Bundle(bundle.config, bundle.model, card, metrics).save(config.bundle)
+
+
+def kept_out(clips: Sequence[Clip], plan: Plan) -> dict[str, list[str]]:
+    """The speakers of each corpus that the plan's weights never heard."""
+    kept: dict[str, set[str]] = {}
+    for row in plan.tests:
+        kept.setdefault(clips[row].corpus, set()).add(clips[row].speaker)
+    return {corpus: sorted(speakers) for corpus, speakers in kept.items()}
 
 
 def answers_of(recipe: Recipe, plan: Plan) -> Answers:
