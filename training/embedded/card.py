@@ -124,8 +124,8 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def quality_table(figures: Figures, names: Mapping[str, str]) -> str:
     """UAR and its companions, a row for each of `names`."""
     header = [
-        "speech", "clips", "speakers", "UAR", "end to end", "macro-F1", "calibration error",
-        "its floor",
+        "speech", "clips", "speakers", "UAR", "own classes", "end to end", "macro-F1",
+        "calibration error", "its floor",
     ]  # fmt: skip
     rows = [
         [
@@ -133,6 +133,7 @@ def quality_table(figures: Figures, names: Mapping[str, str]) -> str:
             str(own["clips"]),
             str(own["speakers"]),
             told(own, "uar"),
+            told(own, "uar_own_classes"),
             told(own, "uar_end_to_end"),
             told(own, "macro_f1"),
             told(own, "expected_calibration_error"),

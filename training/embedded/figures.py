@@ -43,10 +43,13 @@ def quality(answers: Answers, clips: Sequence[Clip], classes: Sequence[str]) -> 
     """UAR, macro-F1, calibration and recalls of the rows where somebody was heard.
 
     `uar_end_to_end` counts the others, which speech detection refused, as errors.
+    `uar_own_classes` is that of a model which knows which classes the corpus has.
     """
     own = answers.among(answers.heard)
     truth, guess = truth_of(own, clips, classes), own.probabilities.argmax(axis=1)
     speakers, count = speakers_of(own, clips), len(classes)
+    allowed = np.isin(np.arange(count), truth)
+    own_guess = np.where(allowed, own.probabilities, -1.0).argmax(axis=1)
     every = truth_of(answers, clips, classes)
     every_guess = np.where(answers.heard, np.nan_to_num(answers.probabilities).argmax(axis=1), -1)
     return {
@@ -55,6 +58,11 @@ def quality(answers: Answers, clips: Sequence[Clip], classes: Sequence[str]) -> 
         "clips_without_detected_speech": int((~answers.heard).sum()),
         **with_interval(
             "uar", lambda r: unweighted_average_recall(truth[r], guess[r], count), speakers
+        ),
+        **with_interval(
+            "uar_own_classes",
+            lambda r: unweighted_average_recall(truth[r], own_guess[r], count),
+            speakers,
         ),
         **with_interval(
             "uar_end_to_end",

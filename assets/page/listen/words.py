@@ -8,6 +8,8 @@ from assets.page.listen.visit import Shown
 from assets.page.telling import MAX_CHARACTERS
 from ser import fragments
 
+ESTIMATED = " The times of words that no recogniser heard are estimated."
+
 
 class Words:
     """What was said, who wrote it, and the button that analyses other words."""
@@ -31,5 +33,8 @@ class Words:
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """The words of the analysis."""
         prediction = shown.analysis.prediction
-        told = fragments.quiet(f"Written by {fragments.written_by(prediction)}.")
-        return {self.transcript: prediction.transcript.text, self.written_by: told}
+        told = f"Written by {fragments.written_by(prediction)}."
+        if prediction.transcript.source == "user":
+            told += ESTIMATED
+        updates = {self.transcript: prediction.transcript.text}
+        return {**updates, self.written_by: fragments.quiet(told)}

@@ -15,6 +15,7 @@ NO_CONFUSION: Final = (
 )
 LABELS: Final = {
     "uar": "UAR: mean recall of the classes",
+    "uar_own_classes": "UAR among the classes of the corpus",
     "uar_end_to_end": "UAR, unheard speech counted as wrong",
     "lost": "UAR lost",
     "macro_f1": "macro-F1",

@@ -108,3 +108,12 @@ def test_answers_are_kept_and_put_together(tmp_path: Path) -> None:
     whole = joined([Answers.load(tmp_path / "a.npz"), parts[1]])
     assert whole.heard.tolist() == [True, False, True]
     assert whole.probabilities.shape == (3, 3)
+
+
+def test_classes_that_a_corpus_lacks_may_be_left_out() -> None:
+    clips = clips_of(["angry", "sad", "angry", "sad"])
+    told = np.array([[0.3, 0.1, 0.6], [0.1, 0.3, 0.6], [0.3, 0.1, 0.6], [0.3, 0.1, 0.6]])
+    own = Answers(np.arange(4), told, np.full((4, 3), 4.0), np.repeat(told[:, None], 3, axis=1))
+    figures = quality(own, clips, CLASSES)
+    assert figures["uar"] == 0.0  # always happy, which nobody was
+    assert figures["uar_own_classes"] == pytest.approx((1 + 1 / 2) / 2)
