@@ -8,7 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import count, pairwise
 from types import ModuleType
+from typing import Any
 
+import numpy as np
 import torch
 
 from ser.audio import SAMPLE_RATE_HZ, Waveform
@@ -21,6 +23,8 @@ MAX_PAUSE_S = 2.0  # a longer pause never lies inside a window
 MIN_SPEECH_MS = 100  # at silero-vad's own 250 a shouted "no" or "stop" is often missed
 CHUNK_SAMPLES = 512  # what silero-vad hears at once
 CHUNKS_BETWEEN_REPORTS = 512  # 16 s of sound, a tenth of a second of work
+LOUD_RMS, LOUD_QUANTILE, MAX_GAIN = 0.05, 0.95, 30.0
+"""Soft recordings are heard with their loud chunks at this level, by 30 dB more at most."""
 MIN_WINDOW_S, MAX_WINDOW_S = 0.5, 30.0  # Whisper's encoder hears 30 s at most
 MIN_HOP_S = 0.1
 
@@ -70,8 +74,12 @@ class Sliding:
 
 
 def detect_speech(waveform: Waveform, watch: Watch = NOBODY) -> tuple[Segment, ...]:
-    """Stretches of speech in order, found by silero-vad; empty when nobody speaks."""
+    """Stretches of speech in order, found by silero-vad; empty when nobody speaks.
+
+    silero-vad misses much of what is soft, so that a soft recording is heard louder.
+    """
     silero_vad = _import_silero_vad()
+    gain = _gain(waveform)
     chunks = max(1, len(waveform.samples) // CHUNK_SAMPLES)
     heard = count()
 
@@ -83,7 +91,7 @@ def detect_speech(waveform: Waveform, watch: Watch = NOBODY) -> tuple[Segment, .
     with _borrowed_detector() as detector:
         found = silero_vad.get_speech_timestamps(
             torch.from_numpy(waveform.samples),
-            detector,
+            _Louder(detector, gain),
             sampling_rate=SAMPLE_RATE_HZ,
             min_speech_duration_ms=MIN_SPEECH_MS,
             progress_tracking_callback=report,
@@ -92,6 +100,36 @@ def detect_speech(waveform: Waveform, watch: Watch = NOBODY) -> tuple[Segment, .
         Segment(stretch["start"] / SAMPLE_RATE_HZ, stretch["end"] / SAMPLE_RATE_HZ)
         for stretch in found
     )
+
+
+def _gain(waveform: Waveform) -> float:
+    """What brings the loud chunks of a soft recording to `LOUD_RMS`; 1 for all others."""
+    block = CHUNK_SAMPLES * CHUNKS_BETWEEN_REPORTS
+    levels = []
+    for start in range(0, len(waveform.samples), block):
+        part = waveform.samples[start : start + block]
+        part = part[: len(part) // CHUNK_SAMPLES * CHUNK_SAMPLES].reshape(-1, CHUNK_SAMPLES)
+        levels.append(np.sqrt(np.mean(np.square(part), axis=1)))
+        let_go(waveform.samples)
+    found = np.concatenate(levels) if levels else np.zeros(0)
+    loud = float(np.quantile(found, LOUD_QUANTILE)) if len(found) else LOUD_RMS
+    return min(max(LOUD_RMS / max(loud, 1e-9), 1.0), MAX_GAIN)
+
+
+@dataclass(frozen=True)
+class _Louder:
+    """A detector that hears everything `gain` times as loud."""
+
+    detector: Any
+    gain: float
+
+    def reset_states(self) -> None:
+        """Forget what was heard."""
+        self.detector.reset_states()
+
+    def __call__(self, chunk: torch.Tensor, rate_hz: int) -> torch.Tensor:
+        """Probability of speech."""
+        return self.detector(chunk * self.gain, rate_hz)
 
 
 @contextmanager

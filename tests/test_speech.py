@@ -65,6 +65,19 @@ class TestDetectSpeech:
         clips = sorted((data_dir / "esc10").rglob("*.ogg"))[::10]
         assert share_with_speech(clips) <= 0.15
 
+    @pytest.mark.parametrize("softer_db", [20, 40])
+    def test_soft_speech_is_found_as_where_it_is_loud(
+        self, ravdess: list[Path], softer_db: float
+    ) -> None:
+        for path in ravdess[:8]:
+            loud = load_audio(path)
+            soft = Waveform(loud.samples * np.float32(10 ** (-softer_db / 20)))
+            spans = [
+                (found[0].start_s, found[-1].end_s)
+                for found in (detect_speech(loud), detect_speech(soft))
+            ]
+            assert spans[1] == pytest.approx(spans[0], abs=0.2)
+
     def test_segments_lie_in_order_inside_the_recording(self, ravdess: list[Path]) -> None:
         samples = np.concatenate([load_audio(path).samples for path in ravdess[:5]])
         segments = detect_speech(Waveform(samples))
