@@ -90,8 +90,11 @@ def _tables(path: Path, columns: Columns) -> Iterator[str]:
     if len(columns) > 1:
         yield from _table(path, columns)
         for name in dict.fromkeys(key for part in columns.values() for key in _groups(part)):
-            inside = {column: _groups(part).get(name, {}) for column, part in columns.items()}
-            yield from _tables((*path, name), inside)
+            having = {
+                c: _groups(part)[name] for c, part in columns.items() if name in _groups(part)
+            }
+            names = (name,) if len(having) > 1 else (*having, name)
+            yield from _tables((*path, *names), having)
         return
     ((_, alone),) = columns.items()
     groups = _groups(alone)
@@ -113,16 +116,20 @@ def _alike(groups: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Mapping[st
     """Groups that share half of their measures belong side by side."""
     sets: list[dict[str, Mapping[str, Any]]] = []
     for name, group in groups.items():
-        keys = {key for key in group if _is_row(key, group)}
+        keys = _measures(group)
         for known in sets:
-            first = next(iter(known.values()))
-            others = {key for key in first if _is_row(key, first)}
+            others = _measures(next(iter(known.values())))
             if keys and 2 * len(keys & others) >= len(keys | others):
                 known[name] = group
                 break
         else:
             sets.append({name: group})
     return sets
+
+
+def _measures(group: Mapping[str, Any]) -> set[str]:
+    """Names of its numbers; where they were measured makes no groups alike."""
+    return {key for key in group if _is_row(key, group) and not isinstance(group[key], str)}
 
 
 def _is_row(key: str, part: Mapping[str, Any]) -> bool:
