@@ -24,7 +24,7 @@ MIN_SPEECH_MS = 100  # at silero-vad's own 250 a shouted "no" or "stop" is often
 CHUNK_SAMPLES = 512  # what silero-vad hears at once
 CHUNKS_BETWEEN_REPORTS = 512  # 16 s of sound, a tenth of a second of work
 LOUD_RMS, LOUD_QUANTILE, MAX_GAIN = 0.05, 0.95, 30.0
-"""Soft recordings are heard with their loud chunks at this level, by 30 dB more at most."""
+"""Soft recordings are heard with their loud chunks at this level, 30 times as loud at most."""
 MIN_WINDOW_S, MAX_WINDOW_S = 0.5, 30.0  # Whisper's encoder hears 30 s at most
 MIN_HOP_S = 0.1
 

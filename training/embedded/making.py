@@ -29,8 +29,7 @@ REGIONS_FROM = "RAVDESS actors whom its training never heard"
 
 def make_bundle(config: EmbeddedConfig) -> None:
     """Train what is left, ship one fold's weights, measure them, tell how good they are."""
-    recipe = Recipe(config)
-    recipe.begin()
+    recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
     temperature = 1.0
     if config.cross_validate:
@@ -46,8 +45,7 @@ def make_bundle(config: EmbeddedConfig) -> None:
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
     """Measure the folds and the written bundle; write metrics.json and the card."""
-    recipe = Recipe(config)
-    recipe.begin()
+    recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
     metrics: dict[str, Any] = {}
     if config.cross_validate:

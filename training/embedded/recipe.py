@@ -45,6 +45,7 @@ from training.embedded.speech_encoders import (
 )
 from training.embedded.store import AudioStore, build_store
 from training.embedded.text_encoder import LineBatches, TextPretraining, new_roberta, new_tokenizer
+from training.files import write_text
 
 logger = logging.getLogger(__name__)
 
@@ -88,23 +89,23 @@ class Recipe:
             config.max_seconds, config.seed,
         )  # fmt: skip
 
-    def begin(self) -> None:
+    @classmethod
+    def begun(cls, config: EmbeddedConfig) -> "Recipe":
         """Remember the settings that `work` is made with; SerError where it was begun with others.
 
         What it holds is taken as it is, so it must not be mixed.
         """
-        config = self.config
         settings = {name: getattr(config, name) for name in REMEMBERED}
         file = config.work / "settings.json"
         if not file.exists():
-            config.work.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(settings, indent=2), encoding="utf-8")
+            write_text(file, json.dumps(settings, indent=2))
         before = json.loads(file.read_text(encoding="utf-8"))
         if others := [name for name in REMEMBERED if before.get(name) != settings[name]]:
             told = ", ".join(f"{name} {before.get(name)}" for name in others)
             raise SerError(
                 f"{config.work} was begun with {told}. Give those settings, or another work=FOLDER."
             )
+        return cls(config)
 
     def decoded(self, rows: Iterable[int]) -> list[int]:
         """Those of `rows` whose sound could be read."""

@@ -14,7 +14,7 @@ from training.embedded.recipe import Recipe
 def test_a_folder_begun_with_other_settings_is_refused(tmp_path: Path) -> None:
     file = REPOSITORY / "training" / "configs" / "embedded.yaml"
     config = EmbeddedConfig.read(file, [f"data={tmp_path}", f"work={tmp_path / 'work'}"])
-    Recipe(config).begin()
-    Recipe(replace(config, bundle=tmp_path / "elsewhere")).begin()  # where it goes is no matter
+    Recipe.begun(config)
+    Recipe.begun(replace(config, bundle=tmp_path / "elsewhere"))  # where it goes is no matter
     with pytest.raises(SerError, match=f"was begun with copies {config.copies}. Give those"):
-        Recipe(replace(config, copies=config.copies + 1)).begin()
+        Recipe.begun(replace(config, copies=config.copies + 1))
