@@ -18,6 +18,7 @@ class EmbeddedConfig:
     bundle: Path
     seed: int
     cross_validate: bool
+    processes: int
     copies: int
     max_seconds: float
     batch_size: int

@@ -64,10 +64,12 @@ class FusionTraining(lightning.LightningModule):
     ) -> dict[str, EncoderOutput]:
         speech, roberta = self.hearing
         encoded = {}
-        for name, encoder in speech.items():
+        chance = random.random(len(pairs))
+        for place, (name, encoder) in enumerate(speech.items()):
             with torch.no_grad():
                 hidden, mask, _ = encoder.frames(encoder.inputs(draws))
-            dropped = random.random(len(pairs)) < BRANCH_DROPOUT
+            # One branch at most, and only where there are no words to answer from instead.
+            dropped = (chance / BRANCH_DROPOUT).astype(int) == place
             heard = [
                 pair.voice and not (drop and pair.text is None)
                 for pair, drop in zip(pairs, dropped, strict=True)

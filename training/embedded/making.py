@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,9 @@ from training.embedded.evaluate import (
 from training.embedded.figures import arousal_by_intensity, fitted_temperature, quality
 from training.embedded.plans import SHIPPED, Plan, across, folds
 from training.embedded.recipe import CLASSES, Recipe
+from training.embedded.side_by_side import run
 
+VOICES = ("wavlm", "whisper")  # the longer training first
 WAYS_ACROSS = (("ravdess", "nemo"), ("nemo", "ravdess"))
 REGIONS_FROM = "RAVDESS actors whom its training never heard"
 
@@ -32,6 +35,8 @@ def make_bundle(config: EmbeddedConfig) -> None:
     recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
     temperature = 1.0
+    if config.processes > 1:
+        train_side_by_side(recipe)
     if config.cross_validate:
         answers = [answers_of(recipe, plan) for plan in plans]
         temperature = temperature_without(SHIPPED, answers, recipe)
@@ -41,6 +46,30 @@ def make_bundle(config: EmbeddedConfig) -> None:
     shipped = Bundle.load(config.bundle)
     Bundle(replace(shipped.config, temperature=temperature), shipped.model).save(config.bundle)
     evaluate_bundle(config)
+
+
+def train_side_by_side(recipe: Recipe) -> None:
+    """All trainings that `make_bundle` needs: encoders first, then what is built on them."""
+    config, clips = recipe.config, recipe.clips
+    plans = folds(clips)
+    if config.cross_validate:
+        plans += [across(clips, source, target) for source, target in WAYS_ACROSS]
+    else:
+        plans = [plans[SHIPPED]]
+    _ = recipe.mels  # which all of them read
+    voices = [partial(_encoder, config, name, plan) for name in VOICES for plan in plans]
+    words = partial(_encoder, config, "roberta", plans[0])
+    bundles = [partial(_answers, config, plan) for plan in plans]
+    for jobs, what in (([*voices, words], "encoders"), (bundles, "fusion")):
+        run(jobs, what, config.processes, config.work / "logs")
+
+
+def _encoder(config: EmbeddedConfig, name: str, plan: Plan) -> None:
+    Recipe(config).encoder(name, plan)
+
+
+def _answers(config: EmbeddedConfig, plan: Plan) -> None:
+    answers_of(Recipe(config), plan)
 
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:

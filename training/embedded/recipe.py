@@ -12,14 +12,13 @@ from typing import Final
 
 import lightning
 import torch
-from torch import Tensor
 from transformers import WavLMModel
 
 from ser.bundle import Bundle, BundleConfig
 from ser.encoders import EncoderBank, EncoderSpec, WhisperBranch
 from ser.errors import SerError
 from ser.fusion import FusionConfig, FusionModel
-from ser.labels import EMOTIONS, ENCODERS
+from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIDDLE, ATTRIBUTE_MIN, EMOTIONS, ENCODERS
 from training.corpora import (
     Clip,
     Line,
@@ -30,14 +29,16 @@ from training.corpora import (
     read_ravdess,
 )
 from training.embedded.config import EmbeddedConfig
-from training.embedded.features import build_mels
+from training.embedded.features import MelStore, build_mels
 from training.embedded.fusion_stage import FusionTraining
+from training.embedded.noise import Noises, load_noises
 from training.embedded.pairing import Pairing
 from training.embedded.plans import Plan
 from training.embedded.pretrain import pretrain
 from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
     SpeechPretraining,
+    Task,
     WavlmPretraining,
     WhisperPretraining,
     new_wavlm,
@@ -46,6 +47,7 @@ from training.embedded.speech_encoders import (
 from training.embedded.store import AudioStore, build_store
 from training.embedded.text_encoder import LineBatches, TextPretraining, new_roberta, new_tokenizer
 from training.files import write_text
+from training.targets import derived_attributes
 
 logger = logging.getLogger(__name__)
 
@@ -85,9 +87,23 @@ class Recipe:
         """Decoded and augmented audio."""
         config = self.config
         return build_store(
-            config.work / "audio", self.clips, config.data / "esc10", config.copies,
-            config.max_seconds, config.seed,
-        )  # fmt: skip
+            config.work / "audio", self.clips, config.copies, config.max_seconds, config.seed
+        )
+
+    @cached_property
+    def mels(self) -> MelStore:
+        """Whisper's frames of the audio."""
+        return build_mels(self.config.work / "audio", self.audio, self._listener())
+
+    @cached_property
+    def noises(self) -> Noises:
+        """Background noise for training."""
+        return load_noises(self.config.data / "esc10", self._listener())
+
+    def _listener(self) -> WhisperBranch:
+        """For its extractor alone: drawing its weights takes no chances from training."""
+        with torch.random.fork_rng(devices=[]):
+            return new_whisper_encoder()
 
     @classmethod
     def begun(cls, config: EmbeddedConfig) -> "Recipe":
@@ -126,12 +142,15 @@ class Recipe:
         target = self.config.work / plan.name / "bundle"
         if target.exists():
             return target
-        folders = {
-            "whisper": self._stage(f"{plan.name}/whisper", partial(self.train_whisper, plan)),
-            "wavlm": self._stage(f"{plan.name}/wavlm", partial(self.train_wavlm, plan)),
-            "roberta": self._stage("roberta", self.train_roberta),
-        }
+        folders = {name: self.encoder(name, plan) for name in ENCODERS}
         return self._whole(target, lambda folder: self._write_bundle(plan, folders, folder))
+
+    def encoder(self, name: str, plan: Plan) -> Path:
+        """The folder of one trained encoder; RoBERTa is the same for all plans."""
+        if name == "roberta":
+            return self._stage(name, self.train_roberta)
+        train = {"whisper": self.train_whisper, "wavlm": self.train_wavlm}[name]
+        return self._stage(f"{plan.name}/{name}", partial(train, plan))
 
     def _stage(self, name: str, train: Callable[[Path], None]) -> Path:
         lightning.seed_everything(self.config.seed, verbose=False)
@@ -163,17 +182,23 @@ class Recipe:
         extractor.save_pretrained(folder)
 
     def _whisper(self, branch: WhisperBranch, plan: Plan) -> WhisperPretraining:
-        mels = build_mels(self.config.work / "audio", self.audio, branch)
-        return WhisperPretraining(branch, mels.frames, mels.spans, *self._task("whisper", plan))
+        mels = self.mels
+        return WhisperPretraining(branch, mels.frames, mels.spans, self._task("whisper", plan))
 
     def _wavlm(self, model: WavLMModel, plan: Plan) -> WavlmPretraining:
         audio = self.audio
-        return WavlmPretraining(model, audio.samples, audio.spans, *self._task("wavlm", plan))
+        return WavlmPretraining(model, audio.samples, audio.spans, self._task("wavlm", plan))
 
-    def _task(self, name: str, plan: Plan) -> tuple[Tensor, tuple[str, ...], int]:
-        """Truth, classes, steps."""
-        steps = self.config.epochs[name] * len(self.batches(plan))
-        return class_indexes(self.clips, CLASSES), CLASSES, steps
+    def _task(self, name: str, plan: Plan) -> Task:
+        half = (ATTRIBUTE_MAX - ATTRIBUTE_MIN) / 2
+        derived = [derived_attributes(clip.label, clip.strong) for clip in self.clips]
+        return Task(
+            classes=class_indexes(self.clips, CLASSES),
+            attributes=(torch.tensor(derived) - ATTRIBUTE_MIDDLE) / half,
+            emotions=CLASSES,
+            noises=self.noises,
+            steps=self.config.epochs[name] * len(self.batches(plan)),
+        )
 
     def _train_speech(self, name: str, module: SpeechPretraining, plan: Plan, folder: Path) -> None:
         epochs = self.config.epochs[name]

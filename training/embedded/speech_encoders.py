@@ -3,7 +3,8 @@
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import cast
 
 import lightning
 import numpy as np
@@ -25,6 +26,7 @@ from transformers.models.whisper.modeling_whisper import WhisperEncoder
 from ser.audio import SAMPLE_RATE_HZ
 from ser.encoders import WhisperBranch, encode_real_frames
 from ser.encoders.base import length_mask
+from ser.labels import ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.embedded.changes import (
     MELS,
@@ -35,6 +37,7 @@ from training.embedded.changes import (
     stretched,
     tempos,
 )
+from training.embedded.noise import Noises
 from training.embedded.optimiser import one_cycle
 from training.embedded.speech_data import Draw
 
@@ -47,6 +50,7 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 SPECTRUM_WINDOW = 1024
 SPECTRUM_WEIGHT = 0.3
 LABEL_SMOOTHING = 0.1
+ATTRIBUTE_WEIGHT = 0.7
 Batch = dict[str, Tensor]
 
 
@@ -99,19 +103,26 @@ def tuned_filters(count: int, taps: int) -> Tensor:
     return waves / waves.norm(dim=1, keepdim=True)
 
 
-class SpeechPretraining(lightning.LightningModule, ABC):
-    """Encoder, attentive statistics pooling and a linear layer that tells the class."""
+@dataclass(frozen=True)
+class Task:
+    """What the encoders learn to tell of each clip, over how many steps."""
 
-    def __init__(
-        self, encoder: nn.Module, width: int, classes: Tensor, emotions: Sequence[str], steps: int
-    ) -> None:
-        """`classes` [N] is each clip's place among `emotions`; `steps` how long it will train."""
+    classes: Tensor  # [N] places among `emotions`
+    attributes: Tensor  # [N, 3] on -1..1
+    emotions: tuple[str, ...]
+    noises: Noises
+    steps: int
+
+
+class SpeechPretraining(lightning.LightningModule, ABC):
+    """Encoder, attentive statistics pooling, and a linear layer for class and attributes."""
+
+    def __init__(self, encoder: nn.Module, width: int, task: Task) -> None:
         super().__init__()
-        self.encoder, self.emotions, self.steps = encoder, tuple(emotions), steps
-        self.truth = classes
+        self.encoder, self.task = encoder, task
         self.pooling = AttentiveStatisticsPooling(width, attention_width=64)
         self.dropout = nn.Dropout(0.2)
-        self.output = nn.Linear(2 * width, len(emotions))
+        self.output = nn.Linear(2 * width, len(task.emotions) + len(ATTRIBUTES))
 
     @abstractmethod
     def inputs(self, draws: Sequence[Draw]) -> Batch:
@@ -122,43 +133,51 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         """Hidden states [B, T, D], their mask [B, T], and a further loss."""
 
     def collate(self, draws: Sequence[Draw]) -> Batch:
-        """Inputs with the truth: soft classes [B, C]."""
-        truth = self.truth[[draw.clip for draw in draws]]
-        classes = functional.one_hot(truth, len(self.emotions)).float()
-        return {**self.inputs(draws), "classes": classes}
+        """Inputs with the truth: soft classes [B, C], attributes [B, 3] on -1..1."""
+        clips, task = [draw.clip for draw in draws], self.task
+        classes = functional.one_hot(task.classes[clips], len(task.emotions)).float()
+        return {**self.inputs(draws), "classes": classes, "attributes": task.attributes[clips]}
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        """Logits [B, C], further loss."""
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits [B, C], attributes [B, 3], further loss."""
         hidden, mask, extra = self.frames(batch)
         pooled, _ = self.pooling(hidden, mask)
-        return self.output(self.dropout(pooled)), extra
+        told = self.output(self.dropout(pooled))
+        count = len(self.task.emotions)
+        return told[:, :count], told[:, count:], extra
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy on soft classes and the encoder's own loss."""
-        mixed(batch, ("inputs", "classes"))
-        logits, extra = self(batch)
-        loss = functional.cross_entropy(logits, batch["classes"], label_smoothing=LABEL_SMOOTHING)
-        self.log_dict({"loss": loss, "extra": extra}, prog_bar=True, on_epoch=True, on_step=False)
-        return loss + extra
+        """Cross-entropy on soft classes, squared errors of attributes, the encoder's own loss."""
+        mixed(batch, ("inputs", "classes", "attributes"))
+        logits, attributes, extra = self(batch)
+        losses = {
+            "classes": functional.cross_entropy(
+                logits, batch["classes"], label_smoothing=LABEL_SMOOTHING
+            ),
+            "attributes": ATTRIBUTE_WEIGHT * functional.mse_loss(attributes, batch["attributes"]),
+            "extra": extra,
+        }
+        self.log_dict(losses, prog_bar=True, on_epoch=True, on_step=False)
+        return torch.stack(list(losses.values())).sum()
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
         """Muon for the encoder's linear layers."""
         matrices = [
             cast(Parameter, m.weight) for m in self.encoder.modules() if isinstance(m, nn.Linear)
         ]
-        return one_cycle(self, self.steps, matrices)
+        return one_cycle(self, self.task.steps, matrices)
 
 
 class WhisperPretraining(SpeechPretraining):
     """The Whisper encoder on log-mel frames."""
 
-    def __init__(self, branch: WhisperBranch, mels: np.ndarray, spans: np.ndarray, *rest: Any):
+    def __init__(self, branch: WhisperBranch, mels: np.ndarray, spans: np.ndarray, task: Task):
         """`mels` [N, M] holds the frames, `spans` [clips, copies, 2] tells where they lie."""
-        super().__init__(branch.encoder, branch.width, *rest)
+        super().__init__(branch.encoder, branch.width, task)
         self.mels, self.spans = mels, spans
 
     def inputs(self, draws: Sequence[Draw]) -> Batch:
-        """Log-mel frames; in training their tempo, frequencies, level, tilt and masks change."""
+        """Log-mel frames; in training their tempo, noise, frequencies, level and masks change."""
         spans = np.array([self.spans[draw.clip, draw.copy] for draw in draws])
         if draws[0].seed is None:
             frames = [torch.from_numpy(self.mels[start:end]).float() for start, end in spans]
@@ -166,6 +185,7 @@ class WhisperPretraining(SpeechPretraining):
             return {"inputs": pad_sequence(frames, batch_first=True), "lengths": lengths}
         random = np.random.default_rng([draw.seed or 0 for draw in draws])
         mels, lengths, mask = stretched(self.mels, spans, tempos(random, len(draws)))
+        mels = self.task.noises.into_mels(mels, random)
         return {"inputs": change_mels(mels, mask, MEL_STEP_S, random), "lengths": lengths}
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -181,10 +201,10 @@ class WavlmPretraining(SpeechPretraining):
 
     filters: Tensor
 
-    def __init__(self, model: WavLMModel, samples: np.ndarray, spans: np.ndarray, *rest: Any):
+    def __init__(self, model: WavLMModel, samples: np.ndarray, spans: np.ndarray, task: Task):
         """`samples` [N] int16 of all clips, `spans` [clips, copies, 2] where they lie."""
         config = model.config
-        super().__init__(model, config.hidden_size, *rest)
+        super().__init__(model, config.hidden_size, task)
         self.samples, self.spans = samples, spans
         self.hop = math.prod(config.conv_stride)
         self.spectrum = nn.Linear(config.conv_dim[-1], MELS)
@@ -195,7 +215,7 @@ class WavlmPretraining(SpeechPretraining):
         self.register_buffer("filters", torch.from_numpy(bank).float(), persistent=False)
 
     def inputs(self, draws: Sequence[Draw]) -> Batch:
-        """Waveforms of variance 1; in training their tempo, spectrum and masks change."""
+        """Waveforms of variance 1; in training their tempo, noise, spectrum and masks change."""
         spans = np.array([self.spans[draw.clip, draw.copy] for draw in draws])
         plain = draws[0].seed is None
         random = np.random.default_rng([draw.seed or 0 for draw in draws])
@@ -203,6 +223,7 @@ class WavlmPretraining(SpeechPretraining):
         waves, lengths, mask = stretched(self.samples, spans, factors)
         waves = waves / 32768
         if not plain:
+            waves = self.task.noises.into_waves(waves, mask, random)
             waves = change_waves(waves, mask, random)
         return {"inputs": normalised(waves, mask), "lengths": lengths}
 

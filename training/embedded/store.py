@@ -17,10 +17,9 @@ from tqdm import tqdm
 from ser.audio import Waveform, load_audio
 from ser.errors import AudioError
 from ser.speech import cut_windows, detect_speech
-from training.augment import Augmenter, copy_generator, recorded_noise, simulate_rooms
+from training.augment import Augmenter, coloured_noise, copy_generator, simulate_rooms
 from training.config import Augmentation
 from training.corpora import Clip
-from training.corpora.base import audio_files
 
 logger = logging.getLogger(__name__)
 
@@ -28,13 +27,11 @@ ROOMS = 60
 CHUNK = 16  # clips handed to a process at once
 AUGMENTATION = Augmentation(
     speed=(1.0, 1.0),  # the tempo changes anew in every batch
-    room_probability=0.5,
-    noise_probability=0.7,
-    snr_db=(3.0, 20.0),
-    telephone_probability=0.25,
+    room_probability=0.6,
+    noise_probability=0.0,  # noise comes anew in every batch as well
+    telephone_probability=0.3,
 )
 _in_process: dict[str, Augmenter] = {}  # of each worker
-NOISE_TEST_FOLD = "5-"  # ESC-10 clips of this fold never train, so that they can test
 
 
 @dataclass(frozen=True)
@@ -62,14 +59,8 @@ class AudioStore:
         return Waveform(self.samples[start:end].astype(np.float32) / 32768.0)
 
 
-def load_noises(esc10: Path) -> list[np.ndarray]:
-    """ESC-10's environmental sounds, without those kept for tests."""
-    files = [file for file in audio_files(esc10) if not file.name.startswith(NOISE_TEST_FOLD)]
-    return [load_audio(file).samples for file in files]
-
-
 def build_store(
-    folder: Path, clips: Sequence[Clip], esc10: Path, copies: int, max_seconds: float, seed: int
+    folder: Path, clips: Sequence[Clip], copies: int, max_seconds: float, seed: int
 ) -> AudioStore:
     """Make the store, or open it where it is complete: the index is written last."""
     index, data = folder / "index.npy", folder / "samples.i16"
@@ -79,7 +70,7 @@ def build_store(
         spans = np.zeros((len(clips), copies, 2), dtype=np.int64)
         position = 0
         make = partial(_copies, copies=copies, max_seconds=max_seconds, seed=seed)
-        with data.open("wb") as file, _workers(esc10, seed) as pool:
+        with data.open("wb") as file, _workers(seed) as pool:
             made = pool.map(make, clips, chunksize=CHUNK)
             for row, waves in enumerate(tqdm(made, "decode and augment", len(clips))):
                 for copy, wave in enumerate(waves):
@@ -95,12 +86,10 @@ def build_store(
     return AudioStore(np.memmap(data, dtype=np.int16, mode="r"), np.load(index))
 
 
-def _workers(esc10: Path, seed: int) -> ProcessPoolExecutor:
-    """Processes that each hold the noises and rooms."""
-    noises = load_noises(esc10)
-    noise = recorded_noise(len(noises), noises.__getitem__)
-    augmenter = Augmenter(AUGMENTATION, noise, simulate_rooms(ROOMS, seed))
-    context = multiprocessing.get_context("fork")  # the noises are not copied
+def _workers(seed: int) -> ProcessPoolExecutor:
+    """Processes that each hold the rooms."""
+    augmenter = Augmenter(AUGMENTATION, coloured_noise, simulate_rooms(ROOMS, seed))
+    context = multiprocessing.get_context("fork")
     return ProcessPoolExecutor(mp_context=context, initializer=_prepare, initargs=(augmenter,))
 
 

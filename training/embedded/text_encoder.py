@@ -87,7 +87,8 @@ class TextPretraining(lightning.LightningModule):
         self.dropout = nn.Dropout(0.4)
         self.output = nn.Linear(2 * width, len(emotions) + len(ATTRIBUTES))
         self.masked_bias = nn.Parameter(torch.zeros(encoder.config.vocab_size))
-        counts = torch.tensor([sum(name in line.emotions for line in lines) for name in emotions])
+        seen = [line.emotions for line in lines if line.split == "train"]
+        counts = torch.tensor([sum(name in own for own in seen) for name in emotions])
         weights = counts.clamp_min(1).float().rsqrt()
         self.register_buffer("class_weights", weights / weights.mean())
         self.guesses: list[tuple[Tensor, Tensor]] = []

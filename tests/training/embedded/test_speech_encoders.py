@@ -11,9 +11,11 @@ from ser.audio import Waveform
 from ser.encoders import WavlmBranch
 from training.corpora import Clip
 from training.embedded.features import build_mels
+from training.embedded.noise import Noises
 from training.embedded.speech_data import BalancedBatches, Draw
 from training.embedded.speech_encoders import (
     SpeechPretraining,
+    Task,
     WavlmPretraining,
     WhisperPretraining,
     new_wavlm,
@@ -42,13 +44,14 @@ def pretraining(
     request: pytest.FixtureRequest, store: AudioStore, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[SpeechPretraining, object]:
     torch.manual_seed(0)
-    truth = torch.tensor([0, 1, -1])
+    noises = Noises(torch.randn(2, 8_000), torch.zeros(2, 25, 80))
+    task = Task(torch.tensor([0, 1, -1]), torch.zeros(3, 3), CLASSES, noises, STEPS)
     if request.param == "whisper":
         branch = new_whisper_encoder()
         mels = build_mels(tmp_path_factory.mktemp("mels"), store, branch)
-        return WhisperPretraining(branch, mels.frames, mels.spans, truth, CLASSES, STEPS), branch
+        return WhisperPretraining(branch, mels.frames, mels.spans, task), branch
     model, extractor = new_wavlm()
-    module = WavlmPretraining(model, store.samples, store.spans, truth, CLASSES, STEPS)
+    module = WavlmPretraining(model, store.samples, store.spans, task)
     return module, WavlmBranch(model, extractor)
 
 
@@ -82,7 +85,7 @@ def test_a_few_steps_tell_a_bright_clip_from_a_dull_one(
         schedule.step()
     module.eval()
     with torch.no_grad():
-        logits, _ = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
+        logits, _, _ = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
     assert logits.argmax(dim=1).tolist() == [0, 1]
 
 

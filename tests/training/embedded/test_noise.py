@@ -1,0 +1,64 @@
+"""Noise in frames and waveforms against noise added to the sound itself."""
+
+import numpy as np
+import pytest
+import torch
+
+from ser.audio import SAMPLE_RATE_HZ, Waveform
+from ser.encoders.base import length_mask
+from training.augment import add_noise
+from training.embedded import noise
+from training.embedded.noise import Noises
+from training.embedded.speech_encoders import new_whisper_encoder
+
+SNR_DB = 6.0
+
+
+@pytest.fixture(autouse=True)
+def _always_at_one_ratio(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "NOISY_SHARE", 1.0)
+    monkeypatch.setattr(noise, "SNR_DB", (SNR_DB, SNR_DB))
+
+
+def test_frames_with_noise_are_those_of_the_noisy_sound() -> None:
+    random = np.random.default_rng(0)
+    branch = new_whisper_encoder()
+    times = np.arange(2 * SAMPLE_RATE_HZ) / SAMPLE_RATE_HZ
+    speech = (0.1 * np.sin(2 * np.pi * 440 * times) * (times < 1)).astype(np.float32)
+    hiss = random.standard_normal(len(speech)).astype(np.float32)
+
+    def frames(samples: np.ndarray) -> torch.Tensor:
+        return branch.log_mel(Waveform(samples)).T
+
+    noises = Noises(torch.from_numpy(hiss)[None], frames(hiss)[None])
+    mixed = noises.into_mels(frames(speech)[None], random)[0]
+    truth = frames(add_noise(speech, hiss, SNR_DB))
+    # One unit is 40 dB. Whisper's floor, 80 dB below the loudest, is another in the clean clip.
+    in_db = 40 * (mixed - truth).abs()
+    assert in_db.mean() < 5  # the phases of noise that begins elsewhere
+    assert 40 * (mixed.mean() - truth.mean()).abs() < 1
+    assert (mixed - frames(speech)).abs().mean() * 40 > 10
+
+
+def test_waveforms_get_noise_at_the_ratio_asked_for_and_none_behind_their_end() -> None:
+    random = np.random.default_rng(1)
+    mask = length_mask(torch.tensor([16_000, 8_000]), 16_000)
+    waves = torch.randn(2, 16_000) * torch.tensor([[0.3], [0.01]]) * mask
+    noises = Noises(torch.randn(3, 5_000), torch.zeros(3, 10, 80))
+    added = noises.into_waves(waves, mask, random) - waves
+    for row, length in enumerate((16_000, 8_000)):
+        power = [float(part[row, :length].square().mean()) for part in (waves, added)]
+        assert 10 * np.log10(power[0] / power[1]) == pytest.approx(SNR_DB, abs=0.3)
+        assert (added[row, length:] == 0).all()
+
+
+def test_some_clips_stay_as_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(noise, "NOISY_SHARE", 0.5)
+    waves, mask = torch.randn(200, 50), torch.ones(200, 50, dtype=torch.bool)
+    noises = Noises(torch.randn(3, 70), torch.randn(3, 10, 4))
+    random = np.random.default_rng(2)
+    kept = (noises.into_waves(waves, mask, random) == waves).all(dim=1).float().mean()
+    assert 0.35 < float(kept) < 0.65
+    mels = torch.randn(200, 6, 4)
+    kept = (noises.into_mels(mels, random) == mels).flatten(1).all(dim=1).float().mean()
+    assert 0.35 < float(kept) < 0.65

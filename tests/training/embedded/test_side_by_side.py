@@ -1,0 +1,36 @@
+"""Jobs in processes of their own: all are done, what they print is kept, errors come out."""
+
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from ser.errors import SerError
+from training.embedded.side_by_side import run
+
+
+def _write(file: Path) -> None:
+    print(f"wrote {file.name}")
+    file.write_text(file.name)
+
+
+def _fail() -> None:
+    raise SerError("The corpus is empty.")
+
+
+def test_every_job_is_done_and_what_it_prints_goes_to_the_logs(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / name for name in ("one", "two", "three")]
+    run([partial(_write, file) for file in files], "files", 2, tmp_path / "logs")
+    assert [file.read_text() for file in files] == ["one", "two", "three"]
+    logged = "".join(log.read_text() for log in (tmp_path / "logs").iterdir())
+    assert sorted(logged.split()) == sorted(["wrote", "one", "wrote", "two", "wrote", "three"])
+    assert "wrote" not in capfd.readouterr().out
+
+
+def test_an_error_of_a_job_ends_the_others_that_wait(tmp_path: Path) -> None:
+    late = [tmp_path / f"late{number}" for number in range(50)]
+    with pytest.raises(SerError, match="corpus is empty"):
+        run([_fail, *(partial(_write, file) for file in late)], "files", 1, tmp_path / "logs")
+    assert not late[-1].exists()

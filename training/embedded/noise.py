@@ -1,0 +1,73 @@
+"""Background noise from ESC-10, mixed anew into every batch: into waveforms or log-mel frames."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ser.audio import SAMPLE_RATE_HZ, Waveform, load_audio
+from ser.encoders import WhisperBranch
+from training.corpora.base import audio_files
+
+TEST_FOLD: Final = "5-"  # ESC-10 clips of this fold never train, so that they can test
+CLIP_SAMPLES: Final = 5 * SAMPLE_RATE_HZ  # ESC-10's clips last 5 s
+NOISY_SHARE: Final = 0.35
+SNR_DB: Final = (3.0, 20.0)
+DB_PER_UNIT: Final = 40.0  # of Whisper's scaling of log-mel frames
+
+
+@dataclass(frozen=True)
+class Noises:
+    """Recordings of noise; each begins anew where it ends."""
+
+    waves: Tensor  # [K, N] of power 1
+    mels: Tensor  # [K, T, M] log-mel frames, of the power that the encoder hears speech at
+
+    def into_waves(self, waves: Tensor, mask: Tensor, random: np.random.Generator) -> Tensor:
+        """Noise under some of the waveforms [B, T]; what `mask` leaves out stays 0."""
+        rows, snr_db = _chosen(len(waves), random)
+        speech = waves[rows]
+        power = speech.square().sum(dim=1) / mask[rows].sum(dim=1)
+        noise = self._stretch(self.waves, len(rows), waves.shape[1], random) * mask[rows]
+        scale = (power * 10 ** (-snr_db / 10)).sqrt()
+        return waves.index_copy(0, rows, speech + scale[:, None] * noise)
+
+    def into_mels(self, mels: Tensor, random: np.random.Generator) -> Tensor:
+        """Noise under some of the log-mel frames [B, T, M]: powers add, and the sum stays loud."""
+        rows, snr_db = _chosen(len(mels), random)
+        noise = self._stretch(self.mels, len(rows), mels.shape[1], random)
+        unit = DB_PER_UNIT / 10 * math.log(10)
+        softer = (snr_db / DB_PER_UNIT)[:, None, None]
+        both = torch.logaddexp(mels[rows] * unit, (noise - softer) * unit)
+        gained = torch.log1p(10 ** (-snr_db / 10))[:, None, None]
+        return mels.index_copy(0, rows, (both - gained) / unit)
+
+    @staticmethod
+    def _stretch(
+        recordings: Tensor, count: int, length: int, random: np.random.Generator
+    ) -> Tensor:
+        """[count, length, ...] of recordings drawn, each from a place drawn."""
+        whole = recordings.shape[1]
+        which = torch.from_numpy(random.integers(len(recordings), size=count))
+        starts = torch.from_numpy(random.integers(whole, size=count))
+        return recordings[which[:, None], (starts[:, None] + torch.arange(length)) % whole]
+
+
+def _chosen(count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
+    """Which rows get noise, and at what ratio of signal to noise power in dB."""
+    rows = np.flatnonzero(random.random(count) < NOISY_SHARE)
+    snr_db = random.uniform(*SNR_DB, len(rows))
+    return torch.from_numpy(rows), torch.from_numpy(snr_db).float()
+
+
+def load_noises(esc10: Path, branch: WhisperBranch) -> Noises:
+    """ESC-10 without the fold that tests; frames by the branch that will hear them."""
+    files = [file for file in audio_files(esc10) if not file.name.startswith(TEST_FOLD)]
+    waves = np.stack([np.resize(load_audio(file).samples, CLIP_SAMPLES) for file in files])
+    mels = torch.stack([branch.log_mel(Waveform(wave)).T for wave in waves])
+    power = np.square(waves).mean(axis=1, keepdims=True)
+    return Noises(torch.from_numpy(waves / np.sqrt(np.maximum(power, 1e-12))), mels.clone())

@@ -1,0 +1,37 @@
+"""Work that does not depend on each other, in processes of its own."""
+
+import multiprocessing
+import os
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+
+import torch
+from tqdm import tqdm
+
+
+def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: Path) -> None:
+    """Do all `jobs`, `processes` at a time, under one bar; what they print goes below `logs`.
+
+    The processes share the processor's cores evenly. The first error ends the waiting jobs and is
+    raised when the running ones are through. Jobs are pickled: functions of modules, or partials.
+    """
+    logs.mkdir(parents=True, exist_ok=True)
+    threads = max(1, (os.cpu_count() or 1) // processes)
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(processes, context, _begin, (logs, threads)) as pool:
+        try:
+            done = as_completed([pool.submit(job) for job in jobs])
+            for future in tqdm(done, what, len(jobs)):
+                future.result()
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _begin(logs: Path, threads: int) -> None:
+    torch.set_num_threads(threads)
+    log = (logs / f"{os.getpid()}.txt").open("a", encoding="utf-8")
+    for stream in (sys.stdout, sys.stderr):
+        os.dup2(log.fileno(), stream.fileno())
