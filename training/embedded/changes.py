@@ -1,6 +1,6 @@
 """What happens to a batch of training speech, anew each time: warps, tilt, masks, mixtures."""
 
-from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ PITCH = (0.87, 1.15)  # of the frequency axis
 LEVEL = 0.1  # in the units of Whisper's log-mel frames, of which one is 40 dB
 TILT = 0.15  # the same, at either end of the mel axis
 MASKS, MASK_BANDS, MASK_SECONDS, MASK_SHARE = 2, 14, 0.4, 0.2
-MIXED_BATCHES, MIX_CONCENTRATION = 0.5, 0.4  # mixup with a weight from Beta(0.4, 0.4)
+MIX_CONCENTRATION = 0.4  # weights are drawn from Beta(0.4, 0.4)
 MELS = 80
 HIGHEST_MEL = 2595 * np.log10(1 + SAMPLE_RATE_HZ / 2 / 700)
 STOP_BAND_GAIN = 0.01
@@ -91,16 +91,30 @@ def normalised(waves: Tensor, mask: Tensor) -> Tensor:
     return centred / (variance + 1e-7).sqrt()
 
 
-def mixed(batch: dict[str, Tensor], names: Sequence[str]) -> bool:
-    """Mixup on half of the batches, in place; the longer of two clips gives the length."""
-    if np.random.random() >= MIXED_BATCHES:
-        return False
-    weight = float(np.random.beta(MIX_CONCENTRATION, MIX_CONCENTRATION))
-    order = torch.randperm(len(batch["lengths"]))
-    for name in names:
-        batch[name] = weight * batch[name] + (1 - weight) * batch[name][order]
-    batch["lengths"] = torch.maximum(batch["lengths"], batch["lengths"][order])
-    return True
+@dataclass(frozen=True)
+class Mixture:
+    """Mixup (Zhang et al. 2018): each clip of a batch is mixed with another of it."""
+
+    weight: float
+    order: Tensor  # [B] which clip comes to each
+
+    @classmethod
+    def drawn(cls, count: int, random: np.random.Generator) -> "Mixture":
+        """A mixture of `count` clips, mostly of one with a little of another."""
+        weight = float(random.beta(MIX_CONCENTRATION, MIX_CONCENTRATION))
+        return cls(weight, torch.from_numpy(random.permutation(count)))
+
+    def of(self, values: Tensor) -> Tensor:
+        """`values` [B, ...] mixed."""
+        return self.weight * values + (1 - self.weight) * values[self.order]
+
+    def of_inputs(self, batch: dict[str, Tensor]) -> dict[str, Tensor]:
+        """`inputs` mixed; the longer of two clips gives the length in `lengths`."""
+        lengths = batch["lengths"]
+        return {
+            "inputs": self.of(batch["inputs"]),
+            "lengths": torch.maximum(lengths, lengths[self.order]),
+        }
 
 
 def _uniform(random: np.random.Generator, low: float, high: float, count: int) -> np.ndarray:

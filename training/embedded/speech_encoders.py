@@ -30,9 +30,9 @@ from ser.labels import ATTRIBUTES
 from ser.pooling import AttentiveStatisticsPooling
 from training.embedded.changes import (
     MELS,
+    Mixture,
     change_mels,
     change_waves,
-    mixed,
     normalised,
     stretched,
     tempos,
@@ -50,6 +50,7 @@ LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 SPECTRUM_WINDOW = 1024
 SPECTRUM_WEIGHT = 0.3
 LABEL_SMOOTHING = 0.1
+MIXED_BATCHES = 0.5
 ATTRIBUTE_WEIGHT = 0.7
 Batch = dict[str, Tensor]
 
@@ -136,7 +137,13 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         """Inputs with the truth: soft classes [B, C], attributes [B, 3] on -1..1."""
         clips, task = [draw.clip for draw in draws], self.task
         classes = functional.one_hot(task.classes[clips], len(task.emotions)).float()
-        return {**self.inputs(draws), "classes": classes, "attributes": task.attributes[clips]}
+        inputs, attributes = self.inputs(draws), task.attributes[clips]
+        random = np.random.default_rng([*(draw.seed or 0 for draw in draws), len(draws)])
+        if draws[0].seed is not None and random.random() < MIXED_BATCHES:
+            mixture = Mixture.drawn(len(draws), random)
+            inputs = mixture.of_inputs(inputs)
+            classes, attributes = mixture.of(classes), mixture.of(attributes)
+        return {**inputs, "classes": classes, "attributes": attributes}
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
         """Logits [B, C], attributes [B, 3], further loss."""
@@ -148,7 +155,6 @@ class SpeechPretraining(lightning.LightningModule, ABC):
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Cross-entropy on soft classes, squared errors of attributes, the encoder's own loss."""
-        mixed(batch, ("inputs", "classes", "attributes"))
         logits, attributes, extra = self(batch)
         losses = {
             "classes": functional.cross_entropy(

@@ -7,9 +7,9 @@ import torch
 from ser.encoders.base import length_mask
 from training.embedded.changes import (
     MASK_SHARE,
+    Mixture,
     change_mels,
     change_waves,
-    mixed,
     normalised,
     stretched,
 )
@@ -69,18 +69,16 @@ def test_waveforms_are_normalised_over_their_real_samples() -> None:
         assert (waves[clip, length:] == 0).all()
 
 
-def test_mixtures_keep_the_classes_a_distribution() -> None:
-    np.random.seed(0)
-    torch.manual_seed(0)
-    seen = set()
-    for _ in range(40):
-        batch = {
-            "inputs": torch.randn(4, 6),
-            "classes": torch.eye(4),
-            "lengths": torch.tensor([3, 4, 5, 6]),
-        }
-        was_mixed = mixed(batch, ("inputs", "classes"))
-        seen.add(was_mixed)
-        assert torch.allclose(batch["classes"].sum(dim=1), torch.ones(4))
-        assert (batch["lengths"] >= torch.tensor([3, 4, 5, 6])).all()
-    assert seen == {True, False}
+def test_mixtures_keep_the_classes_a_distribution_and_the_longer_length() -> None:
+    random = np.random.default_rng(0)
+    lengths = torch.tensor([3, 4, 5, 6])
+    inputs = torch.randn(4, 6)
+    for _ in range(20):
+        mixture = Mixture.drawn(4, random)
+        other = mixture.order
+        classes = mixture.of(torch.eye(4))
+        assert torch.allclose(classes.sum(dim=1), torch.ones(4))
+        mixed = mixture.of_inputs({"inputs": inputs, "lengths": lengths})
+        assert mixed["lengths"].tolist() == torch.maximum(lengths, lengths[other]).tolist()
+        told = torch.einsum("bc,ct->bt", classes, inputs)  # as much of each clip as of its class
+        torch.testing.assert_close(mixed["inputs"], told)

@@ -71,7 +71,7 @@ def test_unchanged_clips_give_the_frames_that_are_served(
 def test_a_few_steps_tell_a_bright_clip_from_a_dull_one(
     pretraining: tuple[SpeechPretraining, object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("training.embedded.changes.MIXED_BATCHES", 0.0)
+    monkeypatch.setattr("training.embedded.speech_encoders.MIXED_BATCHES", 0.0)
     module, _ = pretraining
     module.train()
     cycle: Any = module.configure_optimizers()
