@@ -14,8 +14,9 @@ from tqdm import tqdm
 def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: Path) -> None:
     """Do all `jobs`, `processes` at a time, under one bar; what they print goes below `logs`.
 
-    The processes share the processor's cores evenly. The first error ends the waiting jobs and is
-    raised when the running ones are through. Jobs are pickled: functions of modules, or partials.
+    The processes share the processor's cores evenly. The first error, or Ctrl-C, ends all of them
+    at once, so jobs must leave nothing half made. Jobs are pickled: functions of modules, or
+    partials.
     """
     logs.mkdir(parents=True, exist_ok=True)
     threads = max(1, (os.cpu_count() or 1) // processes)
@@ -26,7 +27,9 @@ def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: P
             for future in tqdm(done, what, len(jobs)):
                 future.result()
         except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
+            # Told to end, a process would only end its job and take the next one.
+            for process in multiprocessing.active_children():
+                process.kill()
             raise
 
 
