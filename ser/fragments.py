@@ -11,6 +11,7 @@ from ser.labels import (
     ATTRIBUTES,
     ENCODER_COLOURS,
     ENCODERS,
+    most_probable,
 )
 from ser.looked import TEXT_ENDS, WeighedWord, peak, weighed_text
 from ser.plots import ENCODER_HEARS, ENCODER_NAMES, left_out
@@ -150,8 +151,8 @@ def _without(name: str, prediction: Prediction) -> str:
     other = prediction.without.get(name)
     if other is None:
         return ""
-    first, shares = _likeliest(prediction.emotions), other.emotions
-    changed = ' class="other"' if _likeliest(shares) != first else ""
+    first, shares = prediction.emotion, other.emotions
+    changed = ' class="other"' if most_probable(shares) != first else ""
     body = _row("Emotion", _with_share(prediction.emotions), _with_share(shares), changed)
     for key in ATTRIBUTES:
         old, new = prediction.attributes[key], other.attributes[key]
@@ -167,12 +168,8 @@ def _row(name: str, old: str, new: str, new_attributes: str = "") -> str:
     return f'<tr><th scope="row">{name}</th><td>{old}</td><td{new_attributes}>{new}</td></tr>'
 
 
-def _likeliest(emotions: Mapping[str, float]) -> str:
-    return max(emotions, key=emotions.__getitem__)
-
-
 def _with_share(emotions: Mapping[str, float]) -> str:
-    first = _likeliest(emotions)
+    first = most_probable(emotions)
     return f"{first.capitalize()} {emotions[first]:.1%}"
 
 

@@ -1,5 +1,6 @@
 """The only home of class names, attribute names, encoder names, their order and their colours."""
 
+from collections.abc import Mapping
 from typing import Final
 
 EMOTIONS: Final = (
@@ -46,3 +47,8 @@ EMOTION_COLOURS: Final = {
 ENCODER_COLOURS: Final = {"whisper": "#0f8b8d", "wavlm": "#c8553d", "roberta": "#7a5cc0"}
 
 ATTRIBUTE_COLOURS: Final = {"arousal": "#c8553d", "valence": "#2f8f5b", "dominance": "#6a6fd1"}
+
+
+def most_probable(emotions: Mapping[str, float]) -> str:
+    """The class with the highest probability."""
+    return max(emotions, key=emotions.__getitem__)

@@ -25,6 +25,7 @@ from ser.audio import (
     Waveform,
 )
 from ser.errors import AudioError, SerError
+from ser.labels import most_probable
 from ser.prediction import Prediction
 from ser.speech import MAX_WINDOW_S, MIN_WINDOW_S
 
@@ -66,7 +67,7 @@ class Update:
     @property
     def emotion(self) -> str | None:
         """The most probable class, None where nobody spoke."""
-        return None if self.emotions is None else max(self.emotions, key=self.emotions.__getitem__)
+        return None if self.emotions is None else most_probable(self.emotions)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON types; times to the millisecond."""

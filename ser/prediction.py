@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from ser.labels import most_probable
 from ser.transcript import Transcript
 
 
@@ -40,6 +41,11 @@ class WindowPrediction:
     attention: dict[str, EncoderAttention]
     contributions: dict[str, float]
 
+    @property
+    def emotion(self) -> str:
+        """The most probable class."""
+        return most_probable(self.emotions)
+
 
 @dataclass(frozen=True)
 class Prediction:
@@ -67,7 +73,7 @@ class Prediction:
     @property
     def emotion(self) -> str:
         """The most probable class."""
-        return max(self.emotions, key=self.emotions.__getitem__)
+        return most_probable(self.emotions)
 
     def to_dict(self, timeline: bool = False) -> dict[str, Any]:
         """Plain JSON types under the names of the public contract; times in s, to the ms."""

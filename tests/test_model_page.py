@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from assets.page.model.card import NO_CARD, card_html, licence
+from assets.page.model.card import NO_CARD, card_html
 from assets.page.model.figures import (
     NO_CONFUSION,
     NO_METRICS,
@@ -15,6 +15,7 @@ from assets.page.model.figures import (
     tables_html,
 )
 from ser.bundle import EMBEDDED
+from ser.card import licence
 
 CARD = """---
 license: cc-by-4.0

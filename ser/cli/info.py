@@ -10,6 +10,7 @@ from rich.text import Text
 from safetensors import safe_open
 
 from ser.bundle import Bundle, BundleConfig
+from ser.card import licence
 from ser.encoders import EncoderSpec
 from ser.errors import HubError
 from ser.hub import cached_folder, require_hub
@@ -43,7 +44,7 @@ def describe(source: str | None) -> Table:
         add("in short", summary)
     for name, figures in _quality(bundle.metrics):
         add(name, figures)
-    add("licence", _licence(bundle.card))
+    add("licence", licence(bundle.card))
     return table
 
 
@@ -129,12 +130,3 @@ def _figure(value: Any) -> str | None:
     if isinstance(value, list) and len(value) == 2 and all(isinstance(v, float) for v in value):
         return f"{value[0]:.3f} to {value[1]:.3f}"
     return None
-
-
-def _licence(card: str) -> str:
-    """The licence in the front matter of the model card."""
-    for line in card.splitlines():
-        key, _, value = line.partition(":")
-        if key.strip() == "license" and value.strip():
-            return f"{value.strip()} (the weights)"
-    return "the model card names none"

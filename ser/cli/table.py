@@ -8,9 +8,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ser.cli.writers import most_probable
 from ser.export import texts_of_windows
-from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS
+from ser.labels import ATTRIBUTE_ENDS, EMOTION_COLOURS, most_probable
 from ser.prediction import Prediction
 
 BAR_CELLS = 30

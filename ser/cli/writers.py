@@ -1,6 +1,6 @@
 """Results for programs: JSON lines, CSV, Praat and reports, one after the other as they come."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol, TextIO
 
@@ -107,8 +107,3 @@ class DocumentWriter:
     def fault(self, file: str, sentence: str) -> None:
         """The sentence, which names the file."""
         self.tell(sentence)
-
-
-def most_probable(emotions: Mapping[str, float]) -> str:
-    """The class with the highest probability."""
-    return max(emotions, key=emotions.__getitem__)

@@ -12,7 +12,7 @@ from plotly.offline import get_plotlyjs
 from ser import fragments, plots
 from ser.audio import Waveform
 from ser.export.rows import texts_of_windows
-from ser.labels import ATTRIBUTES
+from ser.labels import ATTRIBUTES, most_probable
 from ser.plots import Envelope
 from ser.prediction import Prediction
 from ser.regions import Region
@@ -117,7 +117,7 @@ def _windows(prediction: Prediction) -> str:
 
 
 def _most_likely(emotions: Mapping[str, float]) -> str:
-    first = max(emotions, key=emotions.__getitem__)
+    first = most_probable(emotions)
     return f"{first} {emotions[first]:.0%}"
 
 

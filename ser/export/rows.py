@@ -7,7 +7,7 @@ from typing import Any, Protocol
 
 from ser.answer import words_of_windows
 from ser.errors import SerError
-from ser.labels import ATTRIBUTES, ENCODERS
+from ser.labels import ATTRIBUTES, ENCODERS, most_probable
 from ser.prediction import Prediction
 from ser.speech import Window
 
@@ -82,7 +82,7 @@ def texts_of_windows(prediction: Prediction) -> list[str]:
 
 def _figures(answer: _Answer) -> Row:
     shares = {f"contribution_{name}": share for name, share in answer.contributions.items()}
-    emotion = max(answer.emotions, key=answer.emotions.__getitem__)
+    emotion = most_probable(answer.emotions)
     figures = {"speech_s": answer.speech_s, "emotion": emotion}
     return {**figures, **answer.emotions, **answer.attributes, **shares}
 

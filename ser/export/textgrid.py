@@ -29,10 +29,7 @@ def textgrid(prediction: Prediction) -> str:
             (round(word.start_s, DIGITS), round(word.end_s, DIGITS), word.text)
             for word in prediction.transcript.words
         ],
-        "emotion": [
-            (*span, max(window.emotions, key=window.emotions.__getitem__))
-            for span, window in answers
-        ],
+        "emotion": [(*span, window.emotion) for span, window in answers],
     }
     for name in prediction.emotions:
         tiers[name] = [(*span, f"{window.emotions[name]:.4f}") for span, window in answers]

@@ -47,8 +47,7 @@ def path_figure(prediction: Prediction, regions: Sequence[Region] = ()) -> go.Fi
         },
         line={"width": 4, "color": times, "colorscale": TIME_COLOURS},
         customdata=[
-            [window.start_s, window.end_s, max(window.emotions, key=window.emotions.__getitem__)]
-            for window in prediction.windows
+            [window.start_s, window.end_s, window.emotion] for window in prediction.windows
         ],
         hovertemplate=(
             "%{customdata[0]:.1f} to %{customdata[1]:.1f} s: %{customdata[2]}<br>" + POINT_HOVER

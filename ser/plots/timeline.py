@@ -206,9 +206,7 @@ def _top(window: WindowPrediction, count: int = 3) -> str:
 def runs(prediction: Prediction) -> list[tuple[str, float, float]]:
     """Successive windows of the same most probable class as one: class, start and end in s."""
     found = zip(prediction.windows, own_spans(prediction.windows), strict=True)
-    grouped = groupby(
-        found, key=lambda item: max(item[0].emotions, key=item[0].emotions.__getitem__)
-    )
+    grouped = groupby(found, key=lambda item: item[0].emotion)
     spans = [(emotion, [span for _, span in items]) for emotion, items in grouped]
     return [(emotion, items[0][0], items[-1][1]) for emotion, items in spans]
 

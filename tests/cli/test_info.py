@@ -38,7 +38,7 @@ class TestInfo:
         assert shown["held out ravdess"] == "uar 0.610, uar interval 95 0.500 to 0.700"
         assert shown["measured"] == "seed 1"
         assert not any("regions" in name for name in shown), "they are for pictures"
-        assert shown["licence"] == "cc0-1.0 (the weights)"
+        assert shown["licence"] == "cc0-1.0"
 
     def test_counts_each_encoder_as_torch_does(
         self, tiny: str, capsys: pytest.CaptureFixture[str]

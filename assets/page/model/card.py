@@ -1,6 +1,5 @@
 """A bundle's model card: Markdown by anybody -> HTML that fetches nothing and runs nothing."""
 
-import re
 from collections.abc import Sequence
 from html import escape
 from typing import Any, Final
@@ -8,15 +7,14 @@ from typing import Any, Final
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-_FRONT: Final = re.compile(r"\A---\s*\n(.*?)\n---\s*(?:\n|\Z)", re.DOTALL)
-_LICENCE: Final = re.compile(r"^license:\s*[\"']?([^\"'\n]+?)[\"']?\s*$", re.MULTILINE)
-NO_LICENCE: Final = "the model card names none"
+from ser.card import FRONT_MATTER, NO_LICENCE, licence
+
 NO_CARD: Final = '<p class="quiet">This bundle brings no model card.</p>'
 
 
 def card_html(card: str) -> str:
     """The card without its front matter; HTML in it stays text, pictures become their names."""
-    body = _FRONT.sub("", card, count=1).strip()
+    body = FRONT_MATTER.sub("", card, count=1).strip()
     if not body:
         return NO_CARD
     reader = MarkdownIt("commonmark", {"html": False}).enable("table")
@@ -32,13 +30,6 @@ def card_html(card: str) -> str:
     return html.replace("<table>", '<div class="scroll" tabindex="0"><table>').replace(
         "</table>", "</table></div>"
     )
-
-
-def licence(card: str) -> str:
-    """The licence that the front matter names."""
-    front = _FRONT.match(card)
-    named = _LICENCE.search(front[1]) if front else None
-    return named[1] if named else NO_LICENCE
 
 
 def licence_sentence(card: str, told: str) -> str:

@@ -6,13 +6,14 @@ from typing import Any, Final
 import gradio as gr
 
 from assets.page.looks import asset
-from assets.page.model.card import card_html, licence, licence_sentence
+from assets.page.model.card import card_html, licence_sentence
 from assets.page.model.figures import figures_html
 from assets.page.models import Models
 from assets.page.queue import PRIVATE
 from assets.page.telling import recogniser_in_use, sentence
 from ser import fragments
 from ser.bundle import BundleConfig
+from ser.card import licence
 from ser.errors import SerError
 from ser.labels import ENCODERS
 from ser.plots import ENCODER_NAMES
