@@ -14,6 +14,7 @@ from ser.labels import ATTRIBUTES, ENCODERS
 from ser.prediction import Prediction
 from ser.recognizer import Recognizer
 from training.corpora import Clip
+from training.files import whole_file
 
 NO_WORDS: Final = ""
 ASKED_AT_ONCE: Final = 32
@@ -47,8 +48,10 @@ class Answers:
         return Answers(*(getattr(self, name)[chosen] for name in self.__dataclass_fields__))
 
     def save(self, path: Path) -> None:
-        """Write a .npz file."""
-        np.savez(path, **{name: getattr(self, name) for name in self.__dataclass_fields__})
+        """Write a .npz file, whole or not at all."""
+        columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
+        with whole_file(path) as partial, partial.open("wb") as file:
+            np.savez(file, **columns)
 
     @classmethod
     def load(cls, path: Path) -> "Answers":

@@ -1,7 +1,7 @@
 """The commands: train the folds, ship one of them, measure it, and write down how good it is."""
 
 import shutil
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -36,7 +36,7 @@ def make_bundle(config: EmbeddedConfig) -> None:
     plans = folds(recipe.clips)
     temperature = 1.0
     if config.processes > 1:
-        train_side_by_side(recipe)
+        train_side_by_side(recipe, plans)
     if config.cross_validate:
         answers = [answers_of(recipe, plan) for plan in plans]
         temperature = temperature_without(SHIPPED, answers, recipe)
@@ -48,24 +48,29 @@ def make_bundle(config: EmbeddedConfig) -> None:
     evaluate_bundle(config)
 
 
-def train_side_by_side(recipe: Recipe) -> None:
+def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     """All trainings that `make_bundle` needs: encoders first, then what is built on them."""
     config, clips = recipe.config, recipe.clips
-    plans = folds(clips)
+    last: Callable[[EmbeddedConfig, Plan], None] = _bundle
     if config.cross_validate:
-        plans += [across(clips, source, target) for source, target in WAYS_ACROSS]
+        ways = [across(clips, source, target) for source, target in WAYS_ACROSS]
+        plans, last = [*plans, *ways], _answers
     else:
         plans = [plans[SHIPPED]]
     _ = recipe.mels  # which all of them read
-    voices = [partial(_encoder, config, name, plan) for name in VOICES for plan in plans]
-    words = partial(_encoder, config, "roberta", plans[0])
-    bundles = [partial(_answers, config, plan) for plan in plans]
+    voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in plans]
+    words = partial(_encoder, config, plans[0], "roberta")  # the same for all plans
+    bundles = [partial(last, config, plan) for plan in plans]
     for jobs, what in (([*voices, words], "encoders"), (bundles, "fusion")):
         run(jobs, what, config.processes, config.work / "logs")
 
 
-def _encoder(config: EmbeddedConfig, name: str, plan: Plan) -> None:
+def _encoder(config: EmbeddedConfig, plan: Plan, name: str) -> None:
     Recipe(config).encoder(name, plan)
+
+
+def _bundle(config: EmbeddedConfig, plan: Plan) -> None:
+    Recipe(config).bundle(plan)
 
 
 def _answers(config: EmbeddedConfig, plan: Plan) -> None:

@@ -24,7 +24,7 @@ DB_PER_UNIT: Final = 40.0  # of Whisper's scaling of log-mel frames
 class Noises:
     """Recordings of noise; each begins anew where it ends."""
 
-    waves: Tensor  # [K, N] of power 1
+    waves: Tensor  # [K, N] of power 1 over the whole recording
     mels: Tensor  # [K, T, M] log-mel frames, of the power that the encoder hears speech at
 
     def into_waves(self, waves: Tensor, mask: Tensor, random: np.random.Generator) -> Tensor:
@@ -58,7 +58,10 @@ class Noises:
 
 
 def _chosen(count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
-    """Which rows get noise, and at what ratio of signal to noise power in dB."""
+    """Which rows get noise, and at what ratio of their power to the whole recording's, in dB.
+
+    What is cut from the recording may be louder or softer, as noise is.
+    """
     rows = np.flatnonzero(random.random(count) < NOISY_SHARE)
     snr_db = random.uniform(*SNR_DB, len(rows))
     return torch.from_numpy(rows), torch.from_numpy(snr_db).float()
@@ -70,4 +73,4 @@ def load_noises(esc10: Path, branch: WhisperBranch) -> Noises:
     waves = np.stack([np.resize(load_audio(file).samples, CLIP_SAMPLES) for file in files])
     mels = torch.stack([branch.log_mel(Waveform(wave)).T for wave in waves])
     power = np.square(waves).mean(axis=1, keepdims=True)
-    return Noises(torch.from_numpy(waves / np.sqrt(np.maximum(power, 1e-12))), mels.clone())
+    return Noises(torch.from_numpy(waves / np.sqrt(np.maximum(power, 1e-12))), mels)

@@ -1,8 +1,10 @@
 """Work that does not depend on each other, in processes of its own."""
 
+import logging
 import multiprocessing
 import os
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
@@ -35,6 +37,16 @@ def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: P
 
 def _begin(logs: Path, threads: int) -> None:
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
     log = (logs / f"{os.getpid()}.txt").open("a", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log.fileno(), stream.fileno())
+
+
+def _end_with_parent() -> None:
+    """A process whose parent was killed would train on, beside whoever goes on with the work."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)

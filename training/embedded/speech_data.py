@@ -17,7 +17,7 @@ BUCKET_BATCHES = 8
 SPEAKER_POWER = 0.5
 """A clip's chance falls with the root of how many clips of its class its speaker has: four fifths
 of IESC are by unknown users, whose microphones would be learnt instead of emotions."""
-CLEAN_SHARE = 0.5  # of the draws; the others are copies with noise, rooms or a telephone
+CLEAN_SHARE = 0.5  # of the draws; the others are copies in rooms or over a telephone
 
 
 @dataclass(frozen=True)

@@ -106,7 +106,7 @@ def tuned_filters(count: int, taps: int) -> Tensor:
 
 @dataclass(frozen=True)
 class Task:
-    """What the encoders learn to tell of each clip, over how many steps."""
+    """What the encoders learn to tell of each clip, under which noise, over how many steps."""
 
     classes: Tensor  # [N] places among `emotions`
     attributes: Tensor  # [N, 3] on -1..1
@@ -183,7 +183,7 @@ class WhisperPretraining(SpeechPretraining):
         self.mels, self.spans = mels, spans
 
     def inputs(self, draws: Sequence[Draw]) -> Batch:
-        """Log-mel frames; in training their tempo, noise, frequencies, level and masks change."""
+        """Log-mel frames; in training tempo, noise, frequencies, level, tilt and masks change."""
         spans = np.array([self.spans[draw.clip, draw.copy] for draw in draws])
         if draws[0].seed is None:
             frames = [torch.from_numpy(self.mels[start:end]).float() for start, end in spans]

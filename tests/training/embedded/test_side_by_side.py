@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ser.errors import SerError
+from tests.patience import eventually
 from training.embedded.side_by_side import run
 
 
@@ -18,6 +19,12 @@ def _write(file: Path) -> None:
 
 def _sleep(seconds: float) -> None:
     time.sleep(seconds)
+
+
+def _beat(file: Path) -> None:
+    while True:
+        file.write_text(str(time.monotonic()))
+        time.sleep(0.05)
 
 
 def _fail() -> None:
@@ -41,3 +48,21 @@ def test_an_error_of_a_job_ends_the_others_at_once(tmp_path: Path) -> None:
         run([_fail, partial(_sleep, 300)], "files", 2, tmp_path / "logs")
     assert time.monotonic() - began < 150
     assert not multiprocessing.active_children()
+
+
+def test_jobs_end_with_a_parent_that_is_killed(tmp_path: Path) -> None:
+    beats = tmp_path / "beats"
+    parent = multiprocessing.get_context("spawn").Process(
+        target=run, args=([partial(_beat, beats)], "files", 1, tmp_path / "logs")
+    )
+    parent.start()
+    eventually(beats.exists, "the job begins")
+    parent.kill()
+    parent.join()
+
+    def still() -> bool:
+        before = beats.read_text()
+        time.sleep(0.5)
+        return beats.read_text() == before
+
+    eventually(still, "the job ends")

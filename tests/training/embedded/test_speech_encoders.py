@@ -45,7 +45,8 @@ def pretraining(
 ) -> tuple[SpeechPretraining, object]:
     torch.manual_seed(0)
     noises = Noises(torch.randn(2, 8_000), torch.zeros(2, 25, 80))
-    task = Task(torch.tensor([0, 1, -1]), torch.zeros(3, 3), CLASSES, noises, STEPS)
+    attributes = torch.tensor([[0.8], [-0.8], [0.0]]).expand(3, 3)
+    task = Task(torch.tensor([0, 1, -1]), attributes, CLASSES, noises, STEPS)
     if request.param == "whisper":
         branch = new_whisper_encoder()
         mels = build_mels(tmp_path_factory.mktemp("mels"), store, branch)
@@ -85,8 +86,28 @@ def test_a_few_steps_tell_a_bright_clip_from_a_dull_one(
         schedule.step()
     module.eval()
     with torch.no_grad():
-        logits, _, _ = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
+        logits, told, _ = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
     assert logits.argmax(dim=1).tolist() == [0, 1]
+    assert (told[0] > told[1]).all()  # the attributes of the bright clip are high
+
+
+def test_the_draws_alone_say_how_clips_are_mixed(
+    pretraining: tuple[SpeechPretraining, object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("training.embedded.speech_encoders.MIXED_BATCHES", 1.0)
+    module, _ = pretraining
+    draws = [Draw(number % 2, 0, number) for number in range(8)]
+    batches = []
+    for state in (0, 1):
+        np.random.seed(state)
+        torch.manual_seed(state)
+        batches.append(module.collate(draws))
+    assert all(torch.equal(batches[0][name], batches[1][name]) for name in batches[0])
+    bright = batches[0]["classes"][:, 0]
+    assert ((bright > 0) & (bright < 1)).any()
+    torch.testing.assert_close(batches[0]["attributes"][:, 0], 0.8 * bright - 0.8 * (1 - bright))
+    plain = module.collate([Draw(0, 0, None), Draw(1, 0, None)])
+    assert plain["classes"].tolist() == [[1, 0], [0, 1]]
 
 
 def test_batches_balance_classes_and_draw_anew_in_every_epoch(store: AudioStore) -> None:
