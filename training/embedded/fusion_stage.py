@@ -24,7 +24,7 @@ ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 0.25, 0.75  # the paper's alpha and beta of tas
 RATED_WEIGHT = 4.0  # of EmoBank's ratings, which differ little from line to line
 LABEL_SMOOTHING = 0.1
 BRANCH_DROPOUT = 0.1
-FRAME_DROPOUT = 0.3  # of the voices' frames: the encoders know the speakers of this training
+VOICE_DROPOUT = 0.3  # of the values in frames of voices: their encoders know these speakers
 Batch = dict[str, Any]
 
 
@@ -51,7 +51,8 @@ class FusionTraining(lightning.LightningModule):
 
     def collate(self, draws: Sequence[Draw]) -> Batch:
         """What the encoders hear and read, and the target of each pair."""
-        random = np.random.default_rng([draw.seed or 0 for draw in draws])
+        # Not the seed with which the encoders change what they hear.
+        random = np.random.default_rng([*(draw.seed or 0 for draw in draws), len(draws)])
         pairs = [self.pairing.draw(draw.clip, random) for draw in draws]
         emotions = self.model.config.emotions
         classes = [[pair.classes.get(name, 0.0) for name in emotions] for pair in pairs]
@@ -86,7 +87,7 @@ class FusionTraining(lightning.LightningModule):
         """alpha * squared error + beta * cross-entropy on soft targets."""
         encoded = {**batch["encoded"]}
         for name in self.hearing[0]:
-            frames = functional.dropout(encoded[name].hidden, FRAME_DROPOUT)
+            frames = functional.dropout(encoded[name].hidden, VOICE_DROPOUT)
             encoded[name] = replace(encoded[name], hidden=frames)
         output = self.model(encoded)
         truth, told = batch["classes"], output.emotion_logits
