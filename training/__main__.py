@@ -2,14 +2,13 @@
 
 import argparse
 import importlib
-import logging
 import sys
-import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from ser.errors import SerError
+from training.messages import set_up_messages
 
 
 class Command(NamedTuple):
@@ -43,8 +42,7 @@ FAST_DEV_RUN: Final = ("fit", "finetune")
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    logging.getLogger("lightning.pytorch.utilities.rank_zero").setLevel(logging.WARNING)
+    set_up_messages()
     try:
         run, config = _prepared(options)
         run(config, **({"fast_dev_run": True} if options.fast_dev_run else {}))
@@ -74,7 +72,6 @@ def _prepared(options: argparse.Namespace) -> tuple[Callable[..., None], Any]:
     command = COMMANDS[options.command]
     kind = EmbeddedConfig if "embedded" in options.command else Config
     config = kind.read(options.config, options.overrides)
-    warnings.filterwarnings("ignore", module="lightning")  # advice for programmers
     return getattr(importlib.import_module(command.module), command.function), config
 
 

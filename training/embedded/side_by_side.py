@@ -1,6 +1,5 @@
 """Work that does not depend on each other, in processes of its own."""
 
-import logging
 import multiprocessing
 import os
 import sys
@@ -11,6 +10,8 @@ from pathlib import Path
 
 import torch
 from tqdm import tqdm
+
+from training.messages import set_up_messages
 
 
 def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: Path) -> None:
@@ -38,7 +39,7 @@ def run(jobs: Sequence[Callable[[], object]], what: str, processes: int, logs: P
 def _begin(logs: Path, threads: int) -> None:
     torch.set_num_threads(threads)
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    set_up_messages()
     log = (logs / f"{os.getpid()}.txt").open("a", encoding="utf-8")
     for stream in (sys.stdout, sys.stderr):
         os.dup2(log.fileno(), stream.fileno())
