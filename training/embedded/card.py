@@ -55,6 +55,7 @@ def write_card(metrics: Figures, bundle: Path) -> str:
         held_out=quality_table(held, CORPORA),
         actors=_listed(metrics["kept_out"]["ravdess"]),
         nemo=_listed(metrics["kept_out"]["nemo"]),
+        widest="in the five folds" if "cv" in metrics else "of the shipped weights",
         recalls=table(
             ["", *classes],
             [

@@ -61,7 +61,7 @@ def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in plans]
     words = partial(_encoder, config, plans[0], "roberta")  # the same for all plans
     bundles = [partial(last, config, plan) for plan in plans]
-    for jobs, what in (([*voices, words], "encoders"), (bundles, "fusion")):
+    for jobs, what in (([words, *voices], "encoders"), (bundles, "fusion")):
         run(jobs, what, config.processes, config.work / "logs")
 
 
