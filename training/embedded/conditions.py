@@ -18,8 +18,7 @@ from training.augment import (
     through_telephone,
 )
 from training.corpora import Clip
-from training.corpora.base import audio_files
-from training.embedded.noise import TEST_FOLD
+from training.embedded.noise import recordings
 
 TEST_ROOMS, TEST_SEED = 40, 1_000_003  # rooms that no training seed simulates
 SNR_DB: Final = 10.0
@@ -31,8 +30,7 @@ Condition = Callable[[Clip, np.ndarray], np.ndarray]
 
 def conditions(esc10: Path) -> dict[str, Condition]:
     """By name. The noises are those of ESC-10's fold that no training hears."""
-    files = [path for path in audio_files(esc10) if path.name.startswith(TEST_FOLD)]
-    noises = [load_audio(path).samples for path in files]
+    noises = recordings(esc10, of_tests=True)
     noise, rooms = (
         recorded_noise(len(noises), noises.__getitem__),
         simulate_rooms(TEST_ROOMS, TEST_SEED),

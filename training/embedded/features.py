@@ -1,6 +1,5 @@
 """Log-mel frames of a whole audio store, computed once by the very extractor that serves."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +8,7 @@ from tqdm import tqdm
 
 from ser.encoders import WhisperBranch
 from training.embedded.store import AudioStore
+from training.files import whole_file
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,7 @@ def build_mels(folder: Path, audio: AudioStore, branch: WhisperBranch) -> MelSto
                     file.write(frames.tobytes())
                     spans[clip, copy] = position, position + len(frames)
                     position += len(frames)
-        temporary = folder / "mel_index.partial.npy"
-        np.save(temporary, spans)
-        os.replace(temporary, index)
+        with whole_file(index) as partial, partial.open("wb") as file:
+            np.save(file, spans)
     frames = np.memmap(data, dtype=np.float16, mode="r").reshape(-1, mels)
     return MelStore(frames, np.load(index))

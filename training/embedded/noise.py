@@ -67,10 +67,16 @@ def _chosen(count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:
     return torch.from_numpy(rows), torch.from_numpy(snr_db).float()
 
 
+def recordings(esc10: Path, of_tests: bool) -> list[np.ndarray]:
+    """ESC-10's sounds [T]: those of the fold that tests, or all others."""
+    files = [x for x in audio_files(esc10) if x.name.startswith(TEST_FOLD) == of_tests]
+    return [load_audio(file).samples for file in files]
+
+
 def load_noises(esc10: Path, branch: WhisperBranch) -> Noises:
     """ESC-10 without the fold that tests; frames by the branch that will hear them."""
-    files = [file for file in audio_files(esc10) if not file.name.startswith(TEST_FOLD)]
-    waves = np.stack([np.resize(load_audio(file).samples, CLIP_SAMPLES) for file in files])
+    sounds = recordings(esc10, of_tests=False)
+    waves = np.stack([np.resize(samples, CLIP_SAMPLES) for samples in sounds])
     mels = torch.stack([branch.log_mel(Waveform(wave)).T for wave in waves])
     power = np.square(waves).mean(axis=1, keepdims=True)
     return Noises(torch.from_numpy(waves / np.sqrt(np.maximum(power, 1e-12))), mels)

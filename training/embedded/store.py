@@ -3,7 +3,6 @@
 import json
 import logging
 import multiprocessing
-import os
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,6 +19,7 @@ from ser.speech import cut_windows, detect_speech
 from training.augment import Augmenter, coloured_noise, copy_generator, simulate_rooms
 from training.config import Augmentation
 from training.corpora import Clip
+from training.files import whole_file
 
 logger = logging.getLogger(__name__)
 
@@ -78,9 +78,8 @@ def build_store(
                     spans[row, copy] = position, position + len(wave)
                     position += len(wave)
         ids.write_text(json.dumps([clip.id for clip in clips]))
-        temporary = folder / "index.partial.npy"
-        np.save(temporary, spans)
-        os.replace(temporary, index)
+        with whole_file(index) as partial_index, partial_index.open("wb") as file:
+            np.save(file, spans)
     if json.loads(ids.read_text()) != [clip.id for clip in clips]:
         raise ValueError(f"{folder} holds other clips: delete it to make it again")
     return AudioStore(np.memmap(data, dtype=np.int16, mode="r"), np.load(index))
