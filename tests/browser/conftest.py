@@ -47,7 +47,8 @@ class Visit:
         return self
 
     def upload(self, path: Path) -> None:
-        self.page.click('#recording [aria-label="Upload file"]')
+        with self.page.expect_response("**/run/predict*"):  # opening this side empties the page
+            self.page.click('#recording [aria-label="Upload file"]')
         self.page.set_input_files("#recording input[type=file]", path)
 
     def try_example(self, number: int = 0) -> None:

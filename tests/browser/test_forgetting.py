@@ -77,8 +77,16 @@ def test_a_bundle_that_is_gone_is_not_loaded_to_show_compare_or_save_its_answers
     for take in ("1 lively", "2 harsh"):
         page.get_by_label(f"Compare {take}").check()
     page.wait_for_selector("#overlay .main-svg")
+    answers: list[str] = []
+    page.on("response", lambda answer: answers.append(answer.url))
     page.get_by_role("button", name="Show 1 lively").click()
-    eventually(lambda: visit.headline == first, "it is not shown again")
+
+    def shown_and_seen() -> bool:
+        """Choosing asks the server, and so do the takes, which see what is shown."""
+        asked = sum("/queue/join" in url for url in answers)
+        return visit.headline == first and asked == 2
+
+    eventually(shown_and_seen, "it is not shown again")
     monkeypatch.setattr(visit.server.app._queue, "max_size", 0)  # nor is there room in line
     visit.unfold("saving")
     page.click("#save summary")
