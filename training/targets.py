@@ -14,6 +14,7 @@ RUSSELL_MEHRABIAN_1977 = {
     "calm": (0.68, -0.46, 0.06),
     "neutral": (0.0, 0.0, 0.0),
 }
+HALF_RANGE = (ATTRIBUTE_MAX - ATTRIBUTE_MIN) / 2
 NORMAL_SCALE, STRONG_SCALE = 0.75, 1.15
 """Intensity moves an emotion along its own ray from the middle; sad and calm speech that is acted
 more strongly is rated louder and livelier, so their arousal stays where it is."""
@@ -24,11 +25,10 @@ def derived_attributes(emotion: str, strong: bool = False) -> tuple[float, float
     valence, arousal, dominance = RUSSELL_MEHRABIAN_1977[emotion]
     scale = STRONG_SCALE if strong else NORMAL_SCALE
     arousal_scale = scale if arousal > 0 else NORMAL_SCALE
-    half = (ATTRIBUTE_MAX - ATTRIBUTE_MIN) / 2
     derived = {
-        "arousal": ATTRIBUTE_MIDDLE + half * arousal * arousal_scale,
-        "valence": ATTRIBUTE_MIDDLE + half * valence * scale,
-        "dominance": ATTRIBUTE_MIDDLE + half * dominance * scale,
+        "arousal": ATTRIBUTE_MIDDLE + HALF_RANGE * arousal * arousal_scale,
+        "valence": ATTRIBUTE_MIDDLE + HALF_RANGE * valence * scale,
+        "dominance": ATTRIBUTE_MIDDLE + HALF_RANGE * dominance * scale,
     }
     a, v, d = (min(max(derived[name], ATTRIBUTE_MIN), ATTRIBUTE_MAX) for name in ATTRIBUTES)
     return a, v, d

@@ -13,19 +13,22 @@ from torch.nn import functional
 
 from ser.encoders import RobertaBranch
 from ser.fusion import EncoderOutput, FusionModel
-from ser.labels import ENCODERS
+from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIN, ENCODERS
 from training.embedded.optimiser import one_cycle
 from training.embedded.pairing import Pair, Pairing
 from training.embedded.speech_data import Draw
 from training.embedded.speech_encoders import SpeechPretraining
 from training.embedded.text_encoder import spoken
+from training.targets import HALF_RANGE
 
 ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 0.25, 0.75  # the paper's alpha and beta of task 1
 RATED_WEIGHT = 4.0  # of EmoBank's ratings, which differ little from line to line
-LABEL_SMOOTHING = 0.1
+TAUGHT = 0.5  # share of the encoders' own answers in what the voice's part of a target is
 BRANCH_DROPOUT = 0.1
 VOICE_DROPOUT = 0.3  # of the values in frames of voices: their encoders know these speakers
 Batch = dict[str, Any]
+Frames = dict[str, tuple[Tensor, Tensor]]
+"""Hidden states [B, T, D] and their mask [B, T] of each voice's encoder."""
 
 
 class FusionTraining(lightning.LightningModule):
@@ -54,23 +57,43 @@ class FusionTraining(lightning.LightningModule):
         # Not the seed with which the encoders change what they hear.
         random = np.random.default_rng([*(draw.seed or 0 for draw in draws), len(draws)])
         pairs = [self.pairing.draw(draw.clip, random) for draw in draws]
+        with torch.no_grad():
+            frames = {
+                name: encoder.frames(encoder.inputs(draws))[:2]
+                for name, encoder in self.hearing[0].items()
+            }
+            targets = self._targets(frames, [draw.clip for draw in draws], pairs)
+        return {"encoded": self._encoded(frames, pairs, random), **targets}
+
+    def _targets(self, frames: Frames, clips: list[int], pairs: Sequence[Pair]) -> Batch:
+        """Classes [B, C] and attributes [B, 3], the voice's part as clips are labelled and heard.
+
+        The encoders' own heads learnt from mixtures how sure one may be. The labels of speakers
+        whom these encoders know by heart would teach that one may be sure of strangers, too
+        (knowledge distillation: Hinton et al. 2015).
+        """
         emotions = self.model.config.emotions
-        classes = [[pair.classes.get(name, 0.0) for name in emotions] for pair in pairs]
+        labels = [[pair.classes.get(name, 0.0) for name in emotions] for pair in pairs]
+        classes = torch.tensor(labels)
+        attributes = torch.tensor([pair.attributes for pair in pairs])
+        by_voice = 1 - torch.tensor([(p.pull.emotion, *p.pull.attributes) for p in pairs])
+        for name, encoder in self.hearing[0].items():
+            logits, heard = encoder.told(*frames[name])
+            share, task = TAUGHT / len(frames) * by_voice, encoder.task
+            label = functional.one_hot(task.classes[clips], len(emotions))
+            classes += share[:, :1] * (logits.softmax(dim=1) - label)
+            attributes += share[:, 1:] * HALF_RANGE * (heard - task.attributes[clips])
         return {
-            "encoded": self._encoded(draws, pairs, random),
-            "classes": torch.tensor(classes),
-            "attributes": torch.tensor([pair.attributes for pair in pairs]),
+            "classes": classes,
+            "attributes": attributes.clamp(ATTRIBUTE_MIN, ATTRIBUTE_MAX),
         }
 
     def _encoded(
-        self, draws: Sequence[Draw], pairs: Sequence[Pair], random: np.random.Generator
+        self, frames: Frames, pairs: Sequence[Pair], random: np.random.Generator
     ) -> dict[str, EncoderOutput]:
-        speech, roberta = self.hearing
         encoded = {}
         chance = random.random(len(pairs))
-        for place, (name, encoder) in enumerate(speech.items()):
-            with torch.no_grad():
-                hidden, mask, _ = encoder.frames(encoder.inputs(draws))
+        for place, (name, (hidden, mask)) in enumerate(frames.items()):
             # One branch at most, and only where there are no words to answer from instead.
             dropped = (chance / BRANCH_DROPOUT).astype(int) == place
             heard = [
@@ -78,7 +101,8 @@ class FusionTraining(lightning.LightningModule):
                 for pair, drop in zip(pairs, dropped, strict=True)
             ]
             encoded[name] = EncoderOutput(hidden, mask & torch.tensor(heard)[:, None], None)
-        read = roberta.encode([spoken(pair.text, random) if pair.text else "" for pair in pairs])
+        texts = [spoken(pair.text, random) if pair.text else "" for pair in pairs]
+        read = self.hearing[1].encode(texts)
         # Tensors made in inference mode cannot take part in training: clone them.
         encoded["roberta"] = EncoderOutput(read.hidden.clone(), read.mask.clone(), None)
         return {name: encoded[name] for name in ENCODERS}
@@ -92,9 +116,7 @@ class FusionTraining(lightning.LightningModule):
         output = self.model(encoded)
         truth, told = batch["classes"], output.emotion_logits
         chosen = truth.sum(dim=1) > 0
-        classes = functional.cross_entropy(
-            told[chosen], truth[chosen], label_smoothing=LABEL_SMOOTHING
-        )
+        classes = functional.cross_entropy(told[chosen], truth[chosen])
         errors = functional.mse_loss(output.attributes, batch["attributes"], reduction="none")
         attributes = (errors.mean(dim=1) * torch.where(chosen, 1.0, RATED_WEIGHT)).mean()
         self.log_dict(

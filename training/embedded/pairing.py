@@ -23,16 +23,22 @@ UNMOVED = ("neutral", "calm")
 
 @dataclass(frozen=True)
 class Weights:
-    """How far a contradicting text pulls each part of the target from voice (0) to text (1)."""
+    """How far the words pull each part of the target from voice (0) to words (1)."""
 
     emotion: float
     arousal: float
     valence: float
 
+    @property
+    def attributes(self) -> tuple[float, float, float]:
+        """The pull on arousal, valence and dominance."""
+        return self.arousal, self.valence, self.emotion
+
 
 NEUTRAL_VOICE = Weights(emotion=0.65, arousal=0.35, valence=0.8)
 EMOTIONAL_VOICE = Weights(emotion=0.35, arousal=0.2, valence=0.5)
-NEUTRAL_WORDS = Weights(emotion=0.0, arousal=0.0, valence=0.0)
+VOICE_ALONE = Weights(emotion=0.0, arousal=0.0, valence=0.0)
+WORDS_ALONE = Weights(emotion=1.0, arousal=1.0, valence=1.0)
 
 
 @dataclass(frozen=True)
@@ -43,6 +49,7 @@ class Pair:
     text: str | None
     classes: dict[str, float]  # emotion -> probability, sums to 1; empty where nobody chose one
     attributes: tuple[float, float, float]
+    pull: Weights  # of the words on classes and attributes
 
 
 class Pairing:
@@ -63,38 +70,42 @@ class Pairing:
         alone = {clip.label: 1.0}
         kind = random.random()
         if kind < NO_WORDS:
-            return Pair(True, None, alone, voice)
+            return Pair(True, None, alone, voice, VOICE_ALONE)
         if kind < NO_WORDS + OWN_WORDS:
             own = clip.text if clip.language == "en" else None
-            return Pair(True, own or self._line("neutral", random), alone, voice)
+            own = own or self._line("neutral", random)
+            return Pair(True, own, alone, voice, VOICE_ALONE)
         if kind < NO_WORDS + OWN_WORDS + SAME_EMOTION:
             same = "neutral" if clip.label == "calm" else clip.label
-            return Pair(True, self._line(same, random), alone, voice)
+            return Pair(True, self._line(same, random), alone, voice, VOICE_ALONE)
         if kind > 1 - RATED_WORDS:
             line = self.rated[int(random.integers(len(self.rated)))]
             assert line.attributes is not None
-            return Pair(False, line.text, {}, line.attributes)
+            return Pair(False, line.text, {}, line.attributes, WORDS_ALONE)
         other = str(random.choice(sorted(set(self.texts) - {clip.label})))
         text = self._line(other, random)
         if kind > 1 - RATED_WORDS - NO_VOICE:
-            return Pair(False, text, {other: 1.0}, derived_attributes(other))
-        return Pair(True, text, *contradiction(clip, other))
+            return Pair(False, text, {other: 1.0}, derived_attributes(other), WORDS_ALONE)
+        return contradiction(clip, other, text)
 
     def _line(self, emotion: str, random: np.random.Generator) -> str:
         texts = self.texts[emotion]
         return texts[int(random.integers(len(texts)))]
 
 
-def contradiction(clip: Clip, words: str) -> tuple[dict[str, float], tuple[float, float, float]]:
-    """Target of a clip said with words of another emotion: classes and attributes."""
+def contradiction(clip: Clip, words: str, text: str) -> Pair:
+    """A clip said with a text whose words are of another emotion."""
     if words == "neutral":
-        weights = NEUTRAL_WORDS
+        pull = VOICE_ALONE
     else:
-        weights = NEUTRAL_VOICE if clip.label in UNMOVED else EMOTIONAL_VOICE
-    voice, text = derived_attributes(clip.label, clip.strong), derived_attributes(words)
-    shares = (weights.arousal, weights.valence, weights.emotion)
-    arousal, valence, dominance = (
-        (1 - share) * v + share * t for share, v, t in zip(shares, voice, text, strict=True)
+        pull = NEUTRAL_VOICE if clip.label in UNMOVED else EMOTIONAL_VOICE
+    said_by_voice, said_by_words = (
+        derived_attributes(clip.label, clip.strong),
+        derived_attributes(words),
     )
-    classes = {clip.label: 1 - weights.emotion, words: weights.emotion}
-    return classes, (arousal, valence, dominance)
+    arousal, valence, dominance = (
+        (1 - share) * v + share * w
+        for share, v, w in zip(pull.attributes, said_by_voice, said_by_words, strict=True)
+    )
+    classes = {clip.label: 1 - pull.emotion, words: pull.emotion}
+    return Pair(True, text, classes, (arousal, valence, dominance), pull)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning
+import torch
 from lightning.pytorch.callbacks import ModelCheckpoint, TQDMProgressBar
 from lightning.pytorch.loggers import CSVLogger
 from torch.utils.data import DataLoader, Sampler
@@ -51,6 +52,12 @@ def pretrain(
         ckpt_path=last if last.exists() else None,
         weights_only=False,
     )
+
+
+def restore(module: lightning.LightningModule, folder: Path) -> None:
+    """Give `module` the weights of the last epoch in `folder`."""
+    weights = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=False)
+    module.load_state_dict(weights["state_dict"])
 
 
 def _loader(

@@ -18,7 +18,7 @@ from ser.bundle import Bundle, BundleConfig
 from ser.encoders import EncoderBank, EncoderSpec, WhisperBranch
 from ser.errors import SerError
 from ser.fusion import FusionConfig, FusionModel
-from ser.labels import ATTRIBUTE_MAX, ATTRIBUTE_MIDDLE, ATTRIBUTE_MIN, EMOTIONS, ENCODERS
+from ser.labels import ATTRIBUTE_MIDDLE, EMOTIONS, ENCODERS
 from training.corpora import (
     Clip,
     Line,
@@ -34,7 +34,7 @@ from training.embedded.fusion_stage import FusionTraining
 from training.embedded.noise import Noises, load_noises
 from training.embedded.pairing import Pairing
 from training.embedded.plans import Plan
-from training.embedded.pretrain import pretrain
+from training.embedded.pretrain import pretrain, restore
 from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
     SpeechPretraining,
@@ -47,7 +47,7 @@ from training.embedded.speech_encoders import (
 from training.embedded.store import AudioStore, build_store
 from training.embedded.text_encoder import LineBatches, TextPretraining, new_roberta, new_tokenizer
 from training.files import write_text
-from training.targets import derived_attributes
+from training.targets import HALF_RANGE, derived_attributes
 
 logger = logging.getLogger(__name__)
 
@@ -190,11 +190,10 @@ class Recipe:
         return WavlmPretraining(model, audio.samples, audio.spans, self._task("wavlm", plan))
 
     def _task(self, name: str, plan: Plan) -> Task:
-        half = (ATTRIBUTE_MAX - ATTRIBUTE_MIN) / 2
         derived = [derived_attributes(clip.label, clip.strong) for clip in self.clips]
         return Task(
             classes=class_indexes(self.clips, CLASSES),
-            attributes=(torch.tensor(derived) - ATTRIBUTE_MIDDLE) / half,
+            attributes=(torch.tensor(derived) - ATTRIBUTE_MIDDLE) / HALF_RANGE,
             emotions=CLASSES,
             noises=self.noises,
             steps=self.config.epochs[name] * len(self.batches(plan)),
@@ -246,6 +245,8 @@ class Recipe:
             "whisper": self._whisper(encoders.whisper, plan).eval(),
             "wavlm": self._wavlm(encoders.wavlm.model, plan).eval(),
         }
+        for name, encoder in speech.items():
+            restore(encoder, work / name)  # with the heads, which bundles do without
         model = FusionModel(
             FusionConfig(
                 encoder_widths=encoders.widths, emotions=CLASSES, attention_width=64,

@@ -146,12 +146,16 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         return {**inputs, "classes": classes, "attributes": attributes}
 
     def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits [B, C], attributes [B, 3], further loss."""
+        """Logits [B, C], attributes [B, 3] on -1..1, further loss."""
         hidden, mask, extra = self.frames(batch)
+        return *self.told(hidden, mask), extra
+
+    def told(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits [B, C] and attributes [B, 3] on -1..1 from hidden states [B, T, D]."""
         pooled, _ = self.pooling(hidden, mask)
         told = self.output(self.dropout(pooled))
-        count = len(self.task.emotions)
-        return told[:, :count], told[:, count:], extra
+        logits, attributes = told.split([len(self.task.emotions), len(ATTRIBUTES)], dim=1)
+        return logits, attributes
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
         """Cross-entropy on soft classes, squared errors of attributes, the encoder's own loss."""
@@ -191,7 +195,7 @@ class WhisperPretraining(SpeechPretraining):
             return {"inputs": pad_sequence(frames, batch_first=True), "lengths": lengths}
         random = np.random.default_rng([draw.seed or 0 for draw in draws])
         mels, lengths, mask = stretched(self.mels, spans, tempos(random, len(draws)))
-        mels = self.task.noises.into_mels(mels, random)
+        mels = self.task.noises.into_mels(mels, mask, random)
         return {"inputs": change_mels(mels, mask, MEL_STEP_S, random), "lengths": lengths}
 
     def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:

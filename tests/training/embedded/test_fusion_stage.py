@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any, cast
 
 import numpy as np
@@ -11,15 +12,27 @@ import torch
 from ser.fusion import EncoderOutput, FusionConfig, FusionModel
 from training.corpora import Clip, Line
 from training.embedded.fusion_stage import BRANCH_DROPOUT, FusionTraining
-from training.embedded.pairing import Pair, Pairing
+from training.embedded.pairing import VOICE_ALONE, WORDS_ALONE, Pair, Pairing, Weights
 from training.embedded.speech_data import Draw
 
 EMOTIONS = ("angry", "sad")
+VOICES = ("whisper", "wavlm")
+ANGRY = {"angry": 1.0}, (5.0, 3.0, 4.0)
 PAIRS = 3000
 
 
 class Voice:
-    """Two frames of ones for each draw."""
+    """Two frames of ones for each draw; its head hears the class with these chances."""
+
+    def __init__(self, chances: tuple[float, float], arousal: float) -> None:
+        self.task = SimpleNamespace(
+            classes=torch.tensor([0]), attributes=torch.tensor([[1 / 3, -1 / 3, 0.0]])
+        )
+        self.says = torch.tensor(chances).log(), torch.tensor([arousal, 0.0, 0.0])
+
+    def told(self, hidden: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        logits, attributes = (one.expand(len(hidden), -1) for one in self.says)
+        return logits, attributes
 
     def inputs(self, draws: Sequence[Draw]) -> int:
         return len(draws)
@@ -47,35 +60,62 @@ def training() -> FusionTraining:
     lines = [Line(f"a line of {name}", "train", (name,)) for name in (*EMOTIONS, "neutral")]
     rated = Line("a rated line", "train", attributes=(2.0, 3.0, 5.0))
     clips = [Clip(Path("x.wav"), "ravdess", "01", "angry", text="own words")]
-    voices = cast(Any, {"whisper": Voice(), "wavlm": Voice()})
+    voices = cast(Any, {"whisper": Voice((0.8, 0.2), 0.6), "wavlm": Voice((0.6, 0.4), 0.2)})
     return FusionTraining(model, voices, cast(Any, Words()), Pairing(clips, [*lines, rated]), 10)
 
 
 def heard(training: FusionTraining, pair: Pair) -> dict[str, np.ndarray]:
     """For each encoder whether it has anything, over many pairs like this one."""
-    draws = [Draw(0, 0, seed) for seed in range(PAIRS)]
-    encoded = training._encoded(draws, [pair] * PAIRS, np.random.default_rng(0))
+    frames = {name: (torch.ones(PAIRS, 2, 4), torch.ones(PAIRS, 2).bool()) for name in VOICES}
+    encoded = training._encoded(frames, [pair] * PAIRS, np.random.default_rng(0))
     return {name: output.mask.any(dim=1).numpy() for name, output in encoded.items()}
 
 
 def test_without_words_one_voice_is_dropped_at_times_but_never_both(
     training: FusionTraining,
 ) -> None:
-    present = heard(training, Pair(True, None, {"angry": 1.0}, (5.0, 3.0, 4.0)))
+    present = heard(training, Pair(True, None, *ANGRY, VOICE_ALONE))
     assert (present["whisper"] | present["wavlm"]).all()
     assert not present["roberta"].any()
-    for name in ("whisper", "wavlm"):
+    for name in VOICES:
         assert (~present[name]).mean() == pytest.approx(BRANCH_DROPOUT, abs=0.02)
 
 
 def test_with_words_both_voices_are_heard_and_without_a_voice_neither(
     training: FusionTraining,
 ) -> None:
-    both = heard(training, Pair(True, "own words", {"angry": 1.0}, (5.0, 3.0, 4.0)))
+    both = heard(training, Pair(True, "own words", *ANGRY, VOICE_ALONE))
     assert all(present.all() for present in both.values())
-    words = heard(training, Pair(False, "own words", {"angry": 1.0}, (5.0, 3.0, 4.0)))
+    words = heard(training, Pair(False, "own words", *ANGRY, WORDS_ALONE))
     assert words["roberta"].all()
     assert not (words["whisper"] | words["wavlm"]).any()
+
+
+def targets(training: FusionTraining, pair: Pair) -> tuple[list[float], list[float]]:
+    """Classes and attributes that a pair like this one is to give."""
+    frames = {name: (torch.ones(1, 2, 4), torch.ones(1, 2).bool()) for name in VOICES}
+    told = training._targets(frames, [0], [pair])
+    return told["classes"][0].tolist(), told["attributes"][0].tolist()
+
+
+def test_a_voice_is_to_be_told_half_as_labelled_and_half_as_its_encoders_hear_it(
+    training: FusionTraining,
+) -> None:
+    classes, attributes = targets(training, Pair(True, None, *ANGRY, VOICE_ALONE))
+    assert classes == pytest.approx([(1 + 0.7) / 2, (0 + 0.3) / 2])  # heads: 0.8 and 0.6
+    assert attributes == pytest.approx([(5 + 5.2) / 2, (3 + 4) / 2, 4])  # heads: 4 + 3 * 0.4
+
+
+def test_words_are_to_be_told_as_written_and_a_contradiction_by_its_share(
+    training: FusionTraining,
+) -> None:
+    classes, attributes = targets(training, Pair(False, "words", *ANGRY, WORDS_ALONE))
+    assert (classes, attributes) == ([1, 0], [5, 3, 4])
+    mixed = {"angry": 0.6, "sad": 0.4}, (4.5, 3.0, 4.0)
+    pull = Weights(emotion=0.4, arousal=0.5, valence=1.0)
+    classes, attributes = targets(training, Pair(True, "words", *mixed, pull))
+    assert classes == pytest.approx([0.6 * 0.85, 0.4 + 0.6 * 0.15])
+    assert attributes == pytest.approx([4.5 + 0.5 * 0.1, 3, 4])
 
 
 def test_a_step_learns_from_classes_and_ratings(training: FusionTraining) -> None:

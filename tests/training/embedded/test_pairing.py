@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from training.corpora import Clip, Line
-from training.embedded.pairing import Pairing, contradiction
+from training.embedded.pairing import VOICE_ALONE, WORDS_ALONE, Pairing, contradiction
 from training.targets import derived_attributes
 
 LINES = [
@@ -37,18 +37,19 @@ def test_intensity_moves_away_from_the_middle_but_not_the_arousal_of_sad_and_cal
 
 
 def test_words_move_a_neutral_voice_more_than_an_emotional_one() -> None:
-    classes, attributes = contradiction(clip("neutral"), "happy")
-    assert classes["happy"] > classes["neutral"]
-    assert attributes[1] > derived_attributes("neutral")[1] + 1
-    classes, attributes = contradiction(clip("angry"), "happy")
-    assert classes["angry"] > classes["happy"]
-    assert attributes[1] > derived_attributes("angry")[1]
+    pair = contradiction(clip("neutral"), "happy", "What a day!")
+    assert pair.classes["happy"] > pair.classes["neutral"]
+    assert pair.attributes[1] > derived_attributes("neutral")[1] + 1
+    pair = contradiction(clip("angry"), "happy", "What a day!")
+    assert pair.classes["angry"] > pair.classes["happy"]
+    assert pair.attributes[1] > derived_attributes("angry")[1]
 
 
 def test_neutral_words_leave_an_emotional_voice_alone() -> None:
-    classes, attributes = contradiction(clip("angry"), "neutral")
-    assert classes == {"angry": 1.0, "neutral": 0.0}
-    assert attributes == pytest.approx(derived_attributes("angry"))
+    pair = contradiction(clip("angry"), "neutral", "It is Monday.")
+    assert pair.classes == {"angry": 1.0, "neutral": 0.0}
+    assert pair.attributes == pytest.approx(derived_attributes("angry"))
+    assert pair.pull == VOICE_ALONE
 
 
 def test_every_kind_of_pair_is_drawn_and_targets_are_distributions() -> None:
@@ -76,6 +77,9 @@ def test_every_kind_of_pair_is_drawn_and_targets_are_distributions() -> None:
         else:
             assert sum(pair.classes.values()) == pytest.approx(1)
         assert all(1 <= value <= 7 for value in pair.attributes)
+        assert (pair.pull == WORDS_ALONE) == (not pair.voice)
+        if pair.voice and pair.classes == {"angry": 1.0}:
+            assert pair.pull == VOICE_ALONE
 
 
 def test_a_foreign_clip_is_never_paired_with_its_own_words() -> None:
