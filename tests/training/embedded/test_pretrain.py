@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils.data import Sampler
 
 from training.embedded.optimiser import one_cycle
-from training.embedded.pretrain import pretrain
+from training.embedded.pretrain import pretrain, restore
 
 
 class Batches(Sampler[list[int]]):
@@ -64,3 +64,10 @@ def test_a_run_goes_on_where_it_stopped_and_needs_no_tuning(tmp_path: Path) -> N
     pretrain(first, first.collate, Batches(), None, tmp_path, epochs=2)
     pretrain(second, second.collate, Batches(), None, tmp_path, epochs=3)
     assert second.heard == [20, 21]
+
+
+def test_what_was_trained_is_given_back(tmp_path: Path) -> None:
+    trained, other = Listener(steps=2), Listener(steps=2)
+    pretrain(trained, trained.collate, Batches(), None, tmp_path, epochs=1)
+    restore(other, tmp_path)
+    assert torch.equal(other.layer.weight, trained.layer.weight)
