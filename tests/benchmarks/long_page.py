@@ -87,13 +87,15 @@ def visit(url: str, recording: Path, memory: Memory, patience_s: float) -> None:
     """Upload the recording as a visitor does, and print what it cost."""
     from playwright.sync_api import sync_playwright
 
+    from tests.browser.conftest import turn_to_files
+
     with sync_playwright() as started:
         browser = started.chromium.launch(executable_path=shutil.which("chromium"), args=FLAGS)
         page = browser.new_page()
         page.goto(url)
         answer_bytes = _count_answers(page)
         page.wait_for_selector("#recording button.record")
-        page.click('#recording [aria-label="Upload file"]')
+        turn_to_files(page)
         before_mb, began = memory.now_mb(), time.monotonic()
         page.set_input_files("#recording input[type=file]", recording)
         page.wait_for_selector("#summary .headline", timeout=1000 * patience_s)

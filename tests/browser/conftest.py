@@ -47,8 +47,7 @@ class Visit:
         return self
 
     def upload(self, path: Path) -> None:
-        with self.page.expect_response("**/run/predict*"):  # opening this side empties the page
-            self.page.click('#recording [aria-label="Upload file"]')
+        turn_to_files(self.page)
         self.page.set_input_files("#recording input[type=file]", path)
 
     def try_example(self, number: int = 0) -> None:
@@ -108,6 +107,12 @@ class Visit:
     def _complain(self, text: str) -> None:
         if not text.startswith(self.tolerated or ("\0",)):
             self.complaints.append(text)
+
+
+def turn_to_files(page: "Page") -> None:
+    """Open the recorder's side for files, which empties the page; return once that is done."""
+    with page.expect_response("**/run/predict*"):
+        page.click('#recording [aria-label="Upload file"]')
 
 
 @pytest.fixture(scope="session")

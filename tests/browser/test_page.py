@@ -15,7 +15,7 @@ from assets.page import visits
 from assets.page.telling import WENT_WRONG
 from tests.audio_files import encode, film
 from tests.audio_files import voice as tone
-from tests.browser.conftest import EXAMPLE, Visit, visiting
+from tests.browser.conftest import EXAMPLE, Visit, turn_to_files, visiting
 from tests.patience import eventually
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_sound_is_taken_whatever_the_browser_calls_it(
 def test_a_film_can_be_dropped(visit: Visit, tmp_path: Path) -> None:
     visit.tolerated = ("Waveform load error",)
     content = base64.b64encode(mp4(tmp_path).read_bytes()).decode()
-    visit.open().page.click('#recording [aria-label="Upload file"]')
+    turn_to_files(visit.open().page)
     dropped = visit.page.evaluate_handle(
         """(content) => {
           const bytes = Uint8Array.from(atob(content), (c) => c.charCodeAt(0));

@@ -73,13 +73,13 @@ class FusionTraining(lightning.LightningModule):
         (knowledge distillation: Hinton et al. 2015).
         """
         emotions = self.model.config.emotions
-        labels = [[pair.classes.get(name, 0.0) for name in emotions] for pair in pairs]
-        classes = torch.tensor(labels)
-        attributes = torch.tensor([pair.attributes for pair in pairs])
+        classes = torch.tensor([[p.classes.get(name, 0.0) for name in emotions] for p in pairs])
+        attributes = torch.tensor([p.attributes for p in pairs])
         by_voice = 1 - torch.tensor([(p.pull.emotion, *p.pull.attributes) for p in pairs])
+        share = TAUGHT / len(frames) * by_voice
         for name, encoder in self.hearing[0].items():
             logits, heard = encoder.told(*frames[name])
-            share, task = TAUGHT / len(frames) * by_voice, encoder.task
+            task = encoder.task
             label = functional.one_hot(task.classes[clips], len(emotions))
             classes += share[:, :1] * (logits.softmax(dim=1) - label)
             attributes += share[:, 1:] * HALF_RANGE * (heard - task.attributes[clips])

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Final
 
@@ -48,14 +49,18 @@ class Noises:
         rows, snr_db = _chosen(len(mels), random)
         which, places = _stretches(self.mels, len(rows), mels.shape[1], random)
         noise = self.mels[which, places] * NEPERS_PER_UNIT
-        whole = _log_power(self.mels[which[:, 0]] * NEPERS_PER_UNIT)
         own = _log_power(noise.masked_fill(~mask[rows].unsqueeze(-1), -math.inf))
         own = own - mask[rows].float().mean(dim=1).log()  # over what is left of the frames
-        louder = (whole - own).clamp_max(LOUDER_DB / 10 * math.log(10))
+        louder = (self._log_powers[which[:, 0]] - own).clamp_max(LOUDER_DB / 10 * math.log(10))
         louder = louder - snr_db / 10 * math.log(10)
         both = torch.logaddexp(mels[rows] * NEPERS_PER_UNIT, noise + louder[:, None, None])
         gained = torch.log1p(10 ** (-snr_db / 10))[:, None, None]
         return mels.index_copy(0, rows, (both - gained) / NEPERS_PER_UNIT)
+
+    @cached_property
+    def _log_powers(self) -> Tensor:
+        """Of whole recordings [K]."""
+        return _log_power(self.mels * NEPERS_PER_UNIT)
 
 
 def _stretches(
@@ -68,9 +73,9 @@ def _stretches(
     return which[:, None], (starts[:, None] + torch.arange(length)) % whole
 
 
-def _log_power(mels: Tensor) -> Tensor:
-    """Logarithm [B] of the mean power of frames [B, T, M] of its logarithm."""
-    return mels.logsumexp(dim=(1, 2)) - math.log(mels.shape[1] * mels.shape[2])
+def _log_power(frames: Tensor) -> Tensor:
+    """Natural logarithm [B] of the mean power of frames [B, T, M], which hold such logarithms."""
+    return frames.logsumexp(dim=(1, 2)) - math.log(frames.shape[1] * frames.shape[2])
 
 
 def _chosen(count: int, random: np.random.Generator) -> tuple[Tensor, Tensor]:

@@ -73,8 +73,8 @@ class Pairing:
             return Pair(True, None, alone, voice, VOICE_ALONE)
         if kind < NO_WORDS + OWN_WORDS:
             own = clip.text if clip.language == "en" else None
-            own = own or self._line("neutral", random)
-            return Pair(True, own, alone, voice, VOICE_ALONE)
+            text = own or self._line("neutral", random)
+            return Pair(True, text, alone, voice, VOICE_ALONE)
         if kind < NO_WORDS + OWN_WORDS + SAME_EMOTION:
             same = "neutral" if clip.label == "calm" else clip.label
             return Pair(True, self._line(same, random), alone, voice, VOICE_ALONE)
@@ -99,13 +99,10 @@ def contradiction(clip: Clip, words: str, text: str) -> Pair:
         pull = VOICE_ALONE
     else:
         pull = NEUTRAL_VOICE if clip.label in UNMOVED else EMOTIONAL_VOICE
-    said_by_voice, said_by_words = (
-        derived_attributes(clip.label, clip.strong),
-        derived_attributes(words),
-    )
+    by_voice, by_words = derived_attributes(clip.label, clip.strong), derived_attributes(words)
     arousal, valence, dominance = (
         (1 - share) * v + share * w
-        for share, v, w in zip(pull.attributes, said_by_voice, said_by_words, strict=True)
+        for share, v, w in zip(pull.attributes, by_voice, by_words, strict=True)
     )
     classes = {clip.label: 1 - pull.emotion, words: pull.emotion}
     return Pair(True, text, classes, (arousal, valence, dominance), pull)
