@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.fft import next_fast_len
 from torch import Tensor
 
 from ser.audio import SAMPLE_RATE_HZ
@@ -28,20 +29,22 @@ def stretched(
     Linear interpolation. Returns values [B, T] or [B, T, M] with zeros behind the end, lengths
     [B] and mask [B, T].
     """
-    starts, counts = spans[:, 0], spans[:, 1] - spans[:, 0]
+    counts = spans[:, 1] - spans[:, 0]
     lengths = np.maximum(4, ((counts - 1) / factors).astype(np.int64) + 1)
-    positions = np.arange(lengths.max())[None] * factors[:, None]
-    positions = np.minimum(positions, np.maximum(counts - 1, 0)[:, None])
+    values = np.zeros((len(spans), lengths.max(), *flat.shape[1:]), dtype=np.float32)
+    for row, ((start, end), factor, length) in enumerate(zip(spans, factors, lengths, strict=True)):
+        positions = np.minimum(np.arange(length) * factor, end - start - 1)
+        values[row, :length] = _between_samples(flat[start:end].astype(np.float32), positions)
+    counted = torch.from_numpy(lengths)
+    return torch.from_numpy(values), counted, length_mask(counted, values.shape[1])
+
+
+def _between_samples(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Values [N, ...] at `positions` [T] between 0 and N - 1."""
     low = positions.astype(np.int64)
-    share = torch.from_numpy((positions - low).astype(np.float32))
-    high = np.minimum(low + 1, (counts - 1)[:, None])
-    before, after = (torch.from_numpy(flat[starts[:, None] + at]).float() for at in (low, high))
-    mask = length_mask(torch.from_numpy(lengths), before.shape[1])
-    if flat.ndim > 1:
-        share, shown = share.unsqueeze(-1), mask.unsqueeze(-1)
-    else:
-        shown = mask
-    return torch.lerp(before, after, share) * shown, torch.from_numpy(lengths), mask
+    share = (positions - low).astype(np.float32).reshape(-1, *(1 for _ in values.shape[1:]))
+    before = values[low]
+    return before + share * (values[np.minimum(low + 1, len(values) - 1)] - before)
 
 
 def change_mels(mels: Tensor, mask: Tensor, step_s: float, random: np.random.Generator) -> Tensor:
@@ -67,7 +70,7 @@ def change_mels(mels: Tensor, mask: Tensor, step_s: float, random: np.random.Gen
 def change_waves(waves: Tensor, mask: Tensor, random: np.random.Generator) -> Tensor:
     """Tilt and stop bands through the spectrum of waveforms [B, T], then silent stretches."""
     count, time = waves.shape
-    size = 1 << (time - 1).bit_length()
+    size = next_fast_len(time, real=True)
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE_HZ)
     mel = torch.from_numpy(2595 * np.log10(1 + hertz / 700) / HIGHEST_MEL * MELS).float()
     tilt = _tensor(_uniform(random, -TILT, TILT, count))[:, None] * (2 * mel / MELS - 1)
