@@ -34,12 +34,12 @@ def stretched(
     values = np.zeros((len(spans), lengths.max(), *flat.shape[1:]), dtype=np.float32)
     for row, ((start, end), factor, length) in enumerate(zip(spans, factors, lengths, strict=True)):
         positions = np.minimum(np.arange(length) * factor, end - start - 1)
-        values[row, :length] = _between_samples(flat[start:end].astype(np.float32), positions)
+        values[row, :length] = _interpolated(flat[start:end].astype(np.float32), positions)
     counted = torch.from_numpy(lengths)
     return torch.from_numpy(values), counted, length_mask(counted, values.shape[1])
 
 
-def _between_samples(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
+def _interpolated(values: np.ndarray, positions: np.ndarray) -> np.ndarray:
     """Values [N, ...] at `positions` [T] between 0 and N - 1."""
     low = positions.astype(np.int64)
     share = (positions - low).astype(np.float32).reshape(-1, *(1 for _ in values.shape[1:]))
