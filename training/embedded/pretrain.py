@@ -1,5 +1,7 @@
 """Pre-trains one encoder with Lightning: progress, logs, checkpoints, resuming."""
 
+import ctypes
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,8 @@ from torch.utils.data import DataLoader, Sampler
 from training.embedded.speech_data import AsDrawn
 
 LAST = "last"  # the newest epoch is kept, to go on from
+MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
+"""The numbers of glibc's malloc.h, and what they are set to."""
 
 
 def pretrain(
@@ -27,6 +31,7 @@ def pretrain(
 
     `collate` makes batches of what the samplers draw; `tuning`, where given, is only watched.
     """
+    _keep_freed_memory()
     last = folder / f"{LAST}.ckpt"
     trainer = lightning.Trainer(
         default_root_dir=folder,
@@ -52,6 +57,17 @@ def pretrain(
         ckpt_path=last if last.exists() else None,
         weights_only=False,
     )
+
+
+def _keep_freed_memory() -> None:
+    """Ask glibc to keep what a step frees: fetching it anew for the next takes a fifth of the time.
+
+    Other systems are not asked.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        for option, value in MALLOPT.values():
+            mallopt(option, value)
 
 
 def restore(module: lightning.LightningModule, folder: Path) -> None:

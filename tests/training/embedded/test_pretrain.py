@@ -1,9 +1,12 @@
 """Pre-training draws anew in every epoch, and a run that goes on draws what it would have drawn."""
 
+import platform
+import resource
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
+import pytest
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
 from torch import Tensor
@@ -71,3 +74,13 @@ def test_what_was_trained_is_given_back(tmp_path: Path) -> None:
     pretrain(trained, trained.collate, Batches(), None, tmp_path, epochs=1)
     restore(other, tmp_path)
     assert torch.equal(other.layer.weight, trained.layer.weight)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="it is glibc that is asked")
+def test_memory_of_one_step_serves_the_next(tmp_path: Path) -> None:
+    pretrain(Listener(2), Listener.collate, Batches(), None, tmp_path, epochs=1)
+    faults = []
+    for _ in range(3):
+        torch.ones(2**24)
+        faults.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt)
+    assert faults[2] - faults[1] < 1000  # 16384 pages, fetched anew
