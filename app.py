@@ -21,10 +21,9 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import gradio as gr
 
-from assets.page import uploads, visits
-from assets.page.line import Wanted
+from assets.page import line, uploads, visits
 from assets.page.looks import ASSETS, asset, plotly_js, style_sheets, theme
-from assets.page.queue import MAX_VISITS, MAX_WAITING, PRIVATE, SWEEP_S
+from assets.page.queue import MAX_EVENTS, MAX_VISITS, PRIVATE, SWEEP_S
 from assets.page.requests import missing
 from ser.errors import SerError
 
@@ -49,7 +48,7 @@ def build_app(models: "Models") -> gr.Blocks:
     gr.set_static_paths(ASSETS / "examples")  # served from there, never copied, never deleted
     with gr.Blocks(title="Emotion in speech", delete_cache=SWEEP_S) as app:
         chosen = gr.State(models.first)  # name of the bundle that answers this visit
-        chosen.keep_in_cache = Wanted(app)  # type: ignore[assignment]
+        chosen.keep_in_cache = line.Wanted(app)  # type: ignore[assignment]
         gr.HTML(asset("header.html"), js_on_load=asset("header.js"), elem_id="header")
         first = notice_html(models.get(models.first))
         notice = gr.HTML(first, elem_id="notice", render=False)  # below the tabs
@@ -74,7 +73,9 @@ def build_app(models: "Models") -> gr.Blocks:
 
         app.unload(listen.leave)
         app.unload(forget)
-    return app.queue(max_size=MAX_WAITING)
+    app.queue(max_size=MAX_EVENTS)
+    line.limit(app)
+    return app
 
 
 def launch_options(mcp: bool = False) -> dict[str, Any]:

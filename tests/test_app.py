@@ -1,11 +1,13 @@
 """The page without a browser: its API, its errors, its line, what it deletes."""
 
+import asyncio
 import gzip
 import logging
 import os
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from gradio.route_utils import delete_files_created_by_app
@@ -14,7 +16,7 @@ from gradio_client.exceptions import AppError
 
 import app
 from assets.page import uploads
-from assets.page.line import Wanted
+from assets.page.line import Wanted, limit
 from assets.page.listen.recording import EXAMPLES
 from assets.page.looks import asset
 from assets.page.queue import FORGET_AFTER_S, MAX_WAITING
@@ -127,11 +129,48 @@ def test_a_recording_that_waits_long_in_line_is_not_swept_away(
     assert server.kept_files() == []
 
 
+@pytest.mark.parametrize(
+    ("data", "event_data"),
+    [
+        ([{"path": "/up/a b.wav"}, ""], None),
+        (["/gradio_api/file=/up/a%20b.wav"], None),
+        ([["http://here/gradio_api/file=/up/a b.wav"], None], None),
+        ([None], {"lot": "1", "files": [{"path": "/up/a b.wav", "name": "a b.wav"}]}),
+    ],
+    ids=["file", "address", "batch of programs", "many files"],
+)
+def test_an_upload_is_wanted_however_it_is_named(data: list, event_data: dict | None) -> None:
+    event = SimpleNamespace(data=SimpleNamespace(data=data, event_data=event_data))
+    line = {"model": SimpleNamespace(queue=[event])}
+    queue = SimpleNamespace(event_queue_per_concurrency_id=line, active_jobs=[None])
+    assert [*Wanted(SimpleNamespace(_queue=queue))] == ["/up/a b.wav"]  # type: ignore[arg-type]
+
+
+def test_only_requests_to_the_encoders_are_refused_while_many_wait(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("assets.page.line.MAX_WAITING", 2)
+
+    async def push(body: SimpleNamespace, request: None, username: None) -> tuple:
+        return True, "in line", "success"
+
+    waiting = SimpleNamespace(queue=[1])
+    fns = {0: SimpleNamespace(concurrency_id="model"), 1: SimpleNamespace(concurrency_id="takes")}
+    queue = SimpleNamespace(push=push, event_queue_per_concurrency_id={"model": waiting})
+    limit(SimpleNamespace(_queue=queue, fns=fns))  # type: ignore[arg-type]
+
+    def asked(number: int) -> str:
+        return asyncio.run(queue.push(SimpleNamespace(fn_index=number), None, None))[2]
+
+    assert [asked(0), asked(1)] == ["success", "success"]
+    waiting.queue.append(2)
+    assert [asked(0), asked(1)] == ["queue_full", "success"]
+
+
 def test_a_full_line_is_said_and_goes_on(
     client: Client, server: Server, voice: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert server.app._queue.max_size == MAX_WAITING
-    monkeypatch.setattr(server.app._queue, "max_size", 1)
+    monkeypatch.setattr("assets.page.line.MAX_WAITING", 1)
     with server.recognizer.slow(0.5):
         jobs = [client.submit(handle_file(voice), api_name="/predict") for _ in range(4)]
         faults = [job.exception(timeout=60) for job in jobs]

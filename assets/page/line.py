@@ -10,9 +10,32 @@ from gradio.queueing import Event, Queue
 from gradio.server_messages import ProcessCompletedMessage
 
 from assets.page import uploads
+from assets.page.queue import MAX_WAITING, MODEL
 from assets.page.running import Running
+from assets.page.sounds import named
 
 LOOK_AGAIN_S = 0.05
+FULL = "The line is full: {waiting} requests wait in it. Try again in a minute."
+
+
+def limit(app: gr.Blocks) -> None:
+    """Refuse requests to the encoders while MAX_WAITING of them wait, and no others.
+
+    gradio counts every event of the page: while its line is full, nobody can see a take again or
+    clear what is kept, and an answer that arrives becomes no take.
+    """
+    line = app._queue
+    push = line.push
+
+    async def push_where_room_is(body: Any, request: Any, username: str | None) -> Any:
+        waiting = line.event_queue_per_concurrency_id.get(MODEL["concurrency_id"])
+        asked = app.fns.get(body.fn_index)
+        wants_encoders = asked is not None and asked.concurrency_id == MODEL["concurrency_id"]
+        if wants_encoders and waiting is not None and len(waiting.queue) >= MAX_WAITING:
+            return False, FULL.format(waiting=len(waiting.queue)), "queue_full"
+        return await push(body, request, username)
+
+    line.push = push_where_room_is  # type: ignore[method-assign]
 
 
 class Wanted:
@@ -32,19 +55,12 @@ class Wanted:
 
 
 def _named_by(event: Event) -> Iterator[str]:
-    return iter(()) if event.data is None else _paths(event.data.data)
+    sent = event.data
+    return iter(()) if sent is None else chain(named(sent.data), named(sent.event_data))
 
 
 def _at_work(line: Queue) -> Iterator[Event]:
     return chain.from_iterable(job for job in line.active_jobs if job is not None)
-
-
-def _paths(data: Any) -> Iterator[str]:
-    if isinstance(data, dict) and isinstance(data.get("path"), str):
-        yield data["path"]
-    elif isinstance(data, dict | list):
-        for item in data.values() if isinstance(data, dict) else data:
-            yield from _paths(item)
 
 
 async def leave(

@@ -2,7 +2,8 @@
 
 from typing import Any, Final
 
-MAX_WAITING: Final = 20  # requests in line; the next one is asked to come back later
+MAX_WAITING: Final = 20  # requests to the encoders; the next one is asked to come back later
+MAX_EVENTS: Final = 1000  # of all kinds, most of which are answered at once
 FORGET_AFTER_S: Final = 1800  # a visit stays in memory this long, or until its page is closed
 MAX_VISITS: Final = 50  # visits with an analysis in memory
 SWEEP_S: Final = (60, 600)  # every minute: uploads older than ten minutes that nobody analysed

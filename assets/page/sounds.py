@@ -3,6 +3,7 @@
 import base64
 import binascii
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import unquote
@@ -29,19 +30,32 @@ def received(sound: Any, name: str = "recording") -> str:
     if not isinstance(sound, str) or not sound.strip():
         raise SerError("There is no recording. Send an uploaded file, or its bytes as base64 text.")
     if sound.startswith((*_ADDRESSES, UPLOADED)):
-        _, here, path = sound.partition(UPLOADED)
-        if not here:
+        path = _behind(sound)
+        if path is None:
             raise SerError(
                 "Nothing is fetched from other addresses. Upload the recording to this server, "
                 "or send its bytes as base64 text."
             )
-        return _uploaded(unquote(path))
+        return _uploaded(path)
     content = decode(sound)
     folder = Path(get_upload_folder())
     folder.mkdir(parents=True, exist_ok=True)
     file = Path(tempfile.mkdtemp(dir=folder)) / name
     file.write_bytes(content)
     return str(file)
+
+
+def named(data: Any) -> Iterator[str]:
+    """Paths of the uploads that a request names, wherever in its data and however."""
+    if isinstance(data, str):
+        path = _behind(data)
+        if path is not None:
+            yield path
+    elif isinstance(data, dict) and isinstance(data.get("path"), str):
+        yield _behind(data["path"]) or data["path"]
+    elif isinstance(data, dict | list | tuple):
+        for item in data.values() if isinstance(data, dict) else data:
+            yield from named(item)
 
 
 def decode(text: str) -> bytes:
@@ -66,6 +80,12 @@ def decode(text: str) -> bytes:
     if not content:
         raise SerError("The base64 text holds no bytes. Encode the whole file.")
     return content
+
+
+def _behind(address: str) -> str | None:
+    """The path in the address of an upload on this server; None in other text."""
+    _, here, path = address.partition(UPLOADED)
+    return unquote(path) if here else None
 
 
 def _uploaded(path: str) -> str:

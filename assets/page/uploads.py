@@ -28,7 +28,10 @@ def keep_apart() -> None:
 
 def is_upload(path: str) -> bool:
     """Whether a path that a browser names lies in the upload folder."""
-    return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
+    try:
+        return Path(path).resolve().is_relative_to(Path(get_upload_folder()).resolve())
+    except (OSError, ValueError):  # no name that a file can have
+        return False
 
 
 def discard(path: str | None) -> None:
