@@ -11,8 +11,8 @@ import jsonschema
 import pytest
 from gradio_client import Client, handle_file
 
-from assets.page import schema, sounds
-from assets.page.api import MAX_FILES, Api
+from assets.page import api, schema, sounds
+from assets.page.api import MAX_BATCH_S, MAX_FILES, Api
 from ser.bundle import CONFIG, EMBEDDED
 from ser.errors import SerError
 from ser.recognizer import Recognizer
@@ -154,6 +154,16 @@ def test_a_bad_file_does_not_stop_a_batch(client: Client, voice: Path, tmp_path:
     assert answers[0]["transcript"]["text"] == "I miss him"
 
 
+def test_a_batch_ends_once_it_has_held_the_line_for_long(
+    client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(api, "MAX_BATCH_S", 5)
+    answers = client.predict([TEXT] * 4, [""] * 4, api_name="/batch")
+    assert ["error" in answer for answer in answers] == [False, False, True, True]  # 3.6 s each
+    assert answers[3]["file"] == "recording 4"
+    assert "in another batch" in answers[3]["error"]
+
+
 def test_each_in_a_batch_is_answered_as_if_alone(client: Client) -> None:
     both = client.predict([TEXT, TEXT], ["", "I miss him"], api_name="/batch")
     alone = client.predict(TEXT, "I miss him", api_name="/predict")
@@ -245,7 +255,14 @@ def test_text_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_limit_of_a_batch_is_the_one_told() -> None:
-    assert f"audios: {MAX_FILES} at most" in (Api.batch.__doc__ or "")
+    assert f"audios: {MAX_FILES} at most, {MAX_BATCH_S // 60} min" in (Api.batch.__doc__ or "")
+
+
+def test_nothing_of_a_refused_batch_is_kept(server: Server, voice: Path) -> None:
+    sent = [{**FILE, "path": upload(server, voice)}, f"/gradio_api/file={upload(server, voice)}"]
+    for transcripts in ([""], ["", "a" * 50_001]):
+        assert call(server, "batch", audios=sent, transcripts=transcripts)[0] == "error"
+    assert server.kept_files() == []
 
 
 def test_no_key_is_called_path(client: Client) -> None:

@@ -12,13 +12,18 @@ from assets.page import schema, uploads
 from assets.page.models import Models
 from assets.page.queue import MODEL
 from assets.page.schema import Schema
-from assets.page.sounds import received
+from assets.page.sounds import named, received
 from assets.page.telling import check_length, check_overlap, log_writer, sentence
 from ser.errors import SerError
 from ser.prediction import Prediction
 from ser.speech import Sliding
 
 MAX_FILES: Final = 50  # recordings in a batch; nobody else is answered meanwhile
+MAX_BATCH_S: Final = 1800  # of sound in a batch, as much as in one recording
+TOO_MUCH: Final = (
+    f"Before this recording the batch held {MAX_BATCH_S // 60} minutes of sound, and nobody else "
+    "is answered meanwhile. Send the rest in another batch."
+)
 
 
 def field(label: str, described: Schema, told: str = "", value: Any = None) -> Field:
@@ -104,7 +109,7 @@ class Api:
         """As predict, for many recordings; one that cannot be used does not stop the others.
 
         Parameters:
-            audios: 50 at most, each an uploaded file or its address here, base64 or data URL
+            audios: 50 at most, 30 minutes in all: uploads, their addresses here, base64, data URLs
             transcripts: what is said in each, in the same order; null has the words recognised
             attention: whether to tell where the encoders looked, the longest part of the answers
 
@@ -121,7 +126,7 @@ class Api:
         except Exception as error:
             raise gr.Error(sentence(error), print_exception=False) from error
         finally:
-            for path in paths:
+            for path in (*named(sounds), *paths):
                 uploads.discard(path if isinstance(path, str) else None)
 
     def _answer(
@@ -151,14 +156,17 @@ class Api:
         usable = [path for path in paths if isinstance(path, str)]
         told = [text for path, text in zip(paths, texts, strict=True) if isinstance(path, str)]
         found = iter(self.models.get(self.models.first).predict_many(usable, told))
-        answers = []
+        answers, room_s = [], MAX_BATCH_S
         for number, path in enumerate(paths, start=1):
-            answer = next(found) if isinstance(path, str) else path
             name = Path(path).name if isinstance(path, str) else f"recording {number}"
+            answer: Prediction | SerError = SerError(TOO_MUCH)
+            if room_s > 0:
+                answer = next(found) if isinstance(path, str) else path
             if isinstance(answer, SerError):
                 answers.append({"file": name, "error": str(answer)})
             else:
                 log_writer(answer)
+                room_s -= answer.duration_s
                 answers.append(_told(name, answer, attention, timeline=False))
         return answers
 
