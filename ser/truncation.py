@@ -2,7 +2,7 @@
 
 FFmpeg reads WAV, MP3, Ogg and WebM files that were cut off in the middle without a complaint. Their
 headers tell, so that no answer is given on half a recording. What cannot be told (a stream of
-frames without any length, a cut exactly between two pages) counts as whole.
+frames without any length, a cut exactly between two pages, a million parts) counts as whole.
 """
 
 import os
@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 _SLACK_BYTES = 64  # some recorders count the header into the length of the sound
 _RIFF_UNKNOWN_BYTES = 0x7FFF_0000  # written by programs that could not go back to the header
+_MOST_PARTS = 1_000_000  # of a container; half an hour has a tenth of that
 _OGG_PAGE_BYTES = 27 + 255 + 255 * 255  # header, lacing values, longest body
 _EBML_SEGMENT, _EBML_CLUSTER = 0x18538067, 0x1F43B675
 
@@ -35,14 +36,16 @@ def is_cut_off(path: Path) -> bool:
 def _is_wav_cut_off(file: BinaryIO, size: int) -> bool:
     """RIFF: four letters, length (little endian), body padded to an even length."""
     position = 12
-    while position + 8 <= size:
+    for _ in range(_MOST_PARTS):
+        if position + 8 > size:
+            return True  # the header ends before the sound begins
         file.seek(position)
         kind, length = file.read(4), int.from_bytes(file.read(4), "little")
         position += 8
         if kind == b"data":
             return length < _RIFF_UNKNOWN_BYTES and position + length > size + _SLACK_BYTES
         position += length + length % 2
-    return True  # the header ends before the sound begins
+    return False
 
 
 def _is_mp3_cut_off(file: BinaryIO, size: int) -> bool:
@@ -78,7 +81,9 @@ def _is_ogg_cut_off(file: BinaryIO, size: int) -> bool:
 def _is_webm_cut_off(file: BinaryIO, size: int) -> bool:
     """EBML: elements of id, length and body. Browsers leave the lengths of the outer ones open."""
     position = 0
-    while position < size:
+    for _ in range(_MOST_PARTS):
+        if position >= size:
+            return position > size
         file.seek(position)
         header = file.read(12)
         id_bytes = 9 - header[0].bit_length()
@@ -97,13 +102,15 @@ def _is_webm_cut_off(file: BinaryIO, size: int) -> bool:
             position += length
         elif int.from_bytes(header[:id_bytes], "big") not in (_EBML_SEGMENT, _EBML_CLUSTER):
             return False
-    return position > size
+    return False
 
 
 def _is_mp4_cut_off(file: BinaryIO, size: int) -> bool:
     """MP4: boxes of length (big endian), four letters, body; length 1: 8 more bytes hold it."""
     position = 0
-    while position + 8 <= size:
+    for _ in range(_MOST_PARTS):
+        if position + 8 > size:
+            return position > size
         file.seek(position)
         length = int.from_bytes(file.read(4), "big")
         if length == 1:
@@ -112,4 +119,4 @@ def _is_mp4_cut_off(file: BinaryIO, size: int) -> bool:
         if length < 8:
             return False  # reaches to the end of the file, or something was appended
         position += length
-    return position > size
+    return False

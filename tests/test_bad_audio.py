@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ser import truncation
 from ser.audio import SAMPLE_RATE_HZ, load_audio
 from ser.errors import AudioError
 from ser.truncation import is_cut_off
@@ -233,6 +234,26 @@ class TestCutOff:
         assert not is_cut_off(path)
         path.write_bytes(start + struct.pack(">I4sQ", 1, b"mdat", 5 * 2**30) + body)
         assert is_cut_off(path)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"RIFF....WAVE" + bytes(8 * 20),
+            b"\x1a\x45\xdf\xa3\x80" + b"\xec\x80" * 20 + b"\xec",
+            struct.pack(">I4s", 8, b"ftyp")
+            + struct.pack(">I4s", 8, b"free") * 20
+            + b"\0\0\1\0free",
+        ],
+        ids=["wav", "webm", "mp4"],
+    )
+    def test_nobody_counts_parts_without_end(
+        self, tmp_path: Path, content: bytes, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        path = tmp_path / "crafted"
+        path.write_bytes(content)
+        assert is_cut_off(path)
+        monkeypatch.setattr(truncation, "_MOST_PARTS", 10)
+        assert not is_cut_off(path)
 
     @pytest.mark.parametrize("length", [0xFFFFFFFF, 0x7FFFFFFF, 0])
     def test_a_wav_of_unknown_length_is_whole(self, tmp_path: Path, length: int) -> None:
