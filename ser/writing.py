@@ -21,6 +21,7 @@ from ser.transcription import (
 from ser.words import place_words
 
 TRANSCRIPTION_MAX_S = 30.0  # Whisper's context
+KEPT_SHARE = 0.2  # of the words of a correction, at least: less is another text
 
 
 def write_down(
@@ -59,10 +60,16 @@ def write_down(
 
 
 def given_words(text: str, known: Transcript, segments: Sequence[Segment]) -> Transcript:
-    """The user's text in the language that was heard; half characters would break tokenizers."""
+    """The user's text, in the language that was heard unless next to nothing of that is left.
+
+    Such a recording was misheard, language and all: the user knows better. Half characters are
+    replaced, as they would break tokenizers.
+    """
     text = " ".join(text.encode("utf-8", "replace").decode().split())
     words = place_words(text, known.words, segments)
-    return Transcript(text, words, source="user", language=known.language)
+    told, heard = ({*one.casefold().split()} for one in (text, known.text))
+    kept = len(told & heard) >= KEPT_SHARE * len(told)
+    return Transcript(text, words, source="user", language=known.language if kept else None)
 
 
 def choose_transcriber(

@@ -166,6 +166,15 @@ class TestLanguage:
         assert revised.prediction.contributions["roberta"] == 0
         assert "(pl)" in revised.prediction.notes[0]
 
+    def test_another_text_is_not_bound_to_a_misheard_language(
+        self, recognizer: Recognizer, clip: Path
+    ) -> None:
+        misheard = with_words(recognizer, ToldTranscriber("mae plant yn siarad", "cy"))
+        revised = misheard.revise(misheard.analyse(clip), SENTENCE).prediction
+        assert revised.transcript.language is None
+        assert revised.emotions == recognizer.predict(clip, SENTENCE).emotions
+        assert revised.contributions["roberta"] > 0
+
     def test_half_a_character_does_no_harm(self, recognizer: Recognizer, data_dir: Path) -> None:
         prediction = recognizer.predict(clips(data_dir, 1)[0], transcript="hello \ud800")
         assert prediction.transcript.text.startswith("hello")
