@@ -176,7 +176,7 @@ def _output(options: Namespace) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        stream = options.output.open("x", encoding="utf-8", newline="\n")
+        stream = options.output.open("x", encoding="utf-8", errors="backslashreplace", newline="\n")
     except OSError as error:
         raise SerError(f"{options.output} cannot be written ({error.strerror}).") from error
     with stream:

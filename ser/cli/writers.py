@@ -96,7 +96,9 @@ class DocumentWriter:
         if path.is_dir():
             path = path / f"{Path(file).stem}{self.ending}"
         try:
-            with path.open("x", encoding="utf-8", newline="\n") as document:
+            with path.open(
+                "x", encoding="utf-8", errors="backslashreplace", newline="\n"
+            ) as document:
                 document.write(text)
         except FileExistsError as error:
             raise SerError(f"{path} exists already. Move it, or choose another folder.") from error

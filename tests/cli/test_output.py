@@ -1,6 +1,8 @@
 """Results that go to files: tables, TextGrids, reports."""
 
 import json
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -57,6 +59,16 @@ class TestDocuments:
         assert (folder / "out" / made[0]).read_text(encoding="utf-8").startswith(start)
         assert main(["predict", "a.wav", "--format", form, "--output", "out"]) == 1
         assert f"a{ending} exists already" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="file names are text there")
+@pytest.mark.parametrize("form", ["json", "csv", "table", "html"])
+def test_a_name_that_is_no_text_does_not_end_the_run(form: str, folder: Path) -> None:
+    odd = os.fsdecode(b"caf\xe9.wav")
+    (folder / "a.wav").rename(folder / odd)
+    assert main(["predict", odd, "b.wav", "--format", form, "--output", "out"]) == 0
+    written = folder / "out" if form != "html" else folder / "out" / f"{odd[:-4]}.html"
+    assert r"caf\udce9" in written.read_text(encoding="utf-8")
 
 
 def test_notes_of_a_json_file_stay_in_it(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
