@@ -169,8 +169,8 @@ class Recognizer:
         watch = Watch(progress, cancelled)
         part = analysis.recording.excerpt(stretch, self.bundle.config.window_max_s, sliding)
         frames, _ = self._encode(part, keep_padded=False, watch=watch.part(0.0, 0.8))
-        assert part.stretch is not None
-        words = analysis.prediction.transcript.between(part.stretch.start_s, part.stretch.end_s)
+        place = part.place
+        words = analysis.prediction.transcript.between(place.start_s, place.end_s)
         return self._answer(part, frames, words, words, watch.part(0.8, 1.0))
 
     def predict_many(

@@ -1,5 +1,6 @@
 """A recording as the recogniser works on it: its sound, its speech, its windows."""
 
+import math
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,7 +35,8 @@ class Stretch:
 class Recording:
     """Sound, the speech found in it and the windows around that speech.
 
-    Segments and windows of a stretch keep their times in the whole recording.
+    Segments and windows of a stretch keep their times in the whole recording. `stretch` is None
+    where it would be the whole.
     """
 
     waveform: Waveform
@@ -58,7 +60,7 @@ class Recording:
 
     def pause_windows(self, max_s: float) -> tuple[Window, ...]:
         """Windows of at most `max_s` along the pauses, however the recording's own are cut."""
-        return _windows(self.segments, self._whole(), max_s, None)
+        return _windows(self.segments, self.place, max_s, None)
 
     def excerpt(self, stretch: Stretch, max_s: float, sliding: Sliding | None) -> "Recording":
         """The same sound with the speech of a stretch alone, cut where the stretch cuts it."""
@@ -71,9 +73,11 @@ class Recording:
         windows = _windows(segments, stretch, max_s, sliding)
         if not windows:
             raise NoSpeechError(NO_SPEECH.format(name="The chosen stretch"))
-        return Recording(self.waveform, segments, windows, stretch)
+        return Recording(self.waveform, segments, windows, _if_part(stretch, self.waveform))
 
-    def _whole(self) -> Stretch:
+    @property
+    def place(self) -> Stretch:
+        """What is analysed: the stretch, or all of it."""
         return self.stretch or Stretch(0.0, self.waveform.duration_s)
 
 
@@ -90,8 +94,7 @@ def read(
     """
     watch.tell(0.0, "Looking for speech")
     waveform = check_waveform(audio) if isinstance(audio, Waveform) else load_audio(audio)
-    part = None if stretch is None else _inside(stretch, waveform.duration_s)
-    place = part or Stretch(0.0, waveform.duration_s)
+    place = _inside(stretch or Stretch(0.0, waveform.duration_s), waveform.duration_s)
     segments = tuple(
         Segment(found.start_s + place.start_s, found.end_s + place.start_s)
         for found in detect_speech(waveform.slice(place.start_s, place.end_s), watch)
@@ -100,18 +103,25 @@ def read(
     if not windows:
         name = "The recording" if isinstance(audio, Waveform) else Path(audio).name
         raise NoSpeechError(NO_SPEECH.format(name=name))
-    return Recording(waveform, segments, windows, part)
+    return Recording(waveform, segments, windows, _if_part(place, waveform))
 
 
 def _inside(stretch: Stretch, duration_s: float) -> Stretch:
     """The stretch clamped to the recording. AudioError when next to nothing is left of it."""
     inside = Stretch(max(0.0, stretch.start_s), min(duration_s, stretch.end_s))
     if not inside.end_s - inside.start_s >= MIN_SECONDS:
+        end = "the end" if stretch.end_s == math.inf else f"{stretch.end_s:g} s"
         raise AudioError(
-            f"The stretch from {stretch.start_s:g} to {stretch.end_s:g} s holds less than "
-            f"{MIN_SECONDS} s of the recording, which lasts {duration_s:.1f} s. Choose another."
+            f"The stretch from {stretch.start_s:g} s to {end} holds less than {MIN_SECONDS} s "
+            f"of the recording, which lasts {duration_s:.1f} s. Choose another."
         )
     return inside
+
+
+def _if_part(stretch: Stretch, waveform: Waveform) -> Stretch | None:
+    """The stretch, where it is less than all of the sound."""
+    is_part = stretch.end_s - stretch.start_s < waveform.duration_s - 1e-3
+    return stretch if is_part else None
 
 
 def _windows(

@@ -133,7 +133,9 @@ class FakeRecognizer:
         """The words stay where they are; those of the stretch alone count."""
         self._work(Watch(progress, cancelled))
         words = analysis.prediction.transcript
-        prediction = fake_prediction(words.text, analysis.waveform, words.source, sliding, stretch)
+        whole = stretch == Stretch(0.0, analysis.waveform.duration_s)
+        part = None if whole else stretch
+        prediction = fake_prediction(words.text, analysis.waveform, words.source, sliding, part)
         heard = words.between(stretch.start_s, stretch.end_s)
         return replace(analysis, prediction=replace(prediction, transcript=heard))
 

@@ -8,7 +8,6 @@ import numpy as np
 import pytest
 
 from assets.page.listen import timeline
-from assets.page.listen.visit import is_part
 from assets.page.running import Running
 from ser.audio import SAMPLE_RATE_HZ, Waveform
 from ser.errors import SerError
@@ -45,7 +44,6 @@ def test_the_page_is_told_of_each_window_and_of_the_stretch() -> None:
     told = timeline.described(part)
     assert (told["from"], told["to"]) == (1.0, 2.0)
     assert "1.0 to 2.0 s alone" in told["part"]
-    assert not is_part(replace(prediction, stretch=(0.0, prediction.duration_s)))
 
 
 def test_half_an_hour_in_short_windows_stays_small_for_the_browser() -> None:

@@ -1,5 +1,6 @@
 """Sliding windows, stretches, progress, cancelling, recordings that are not kept in memory."""
 
+import math
 import threading
 from pathlib import Path
 from typing import Any
@@ -212,6 +213,14 @@ class TestStretch:
         assert part.prediction.emotions == pytest.approx(window.emotions, abs=0.02)
         assert part.waveform is analysis.waveform
 
+    def test_all_of_a_recording_is_no_stretch_of_it(
+        self, recognizer: Recognizer, clip: Path
+    ) -> None:
+        analysis = recognizer.analyse(clip)
+        for stretch in (Stretch(0.0, analysis.waveform.duration_s), Stretch(-1.0, math.inf)):
+            assert recognizer.predict(clip, stretch=stretch) == analysis.prediction
+            assert recognizer.excerpt(analysis, stretch).prediction.stretch is None
+
     def test_stretches_that_hold_nothing(self, recognizer: Recognizer, long: Waveform) -> None:
         analysis = recognizer.analyse(long)
         quiet_s = analysis.windows[0].end_s + 0.2
@@ -222,6 +231,8 @@ class TestStretch:
                 recognizer.excerpt(analysis, stretch)
             with pytest.raises(AudioError, match=r"less than 0\.3 s"):
                 recognizer.predict(long, stretch=stretch)
+        with pytest.raises(AudioError, match=r"from 1000 s to the end holds less"):
+            recognizer.predict(long, stretch=Stretch(1e3, math.inf))
 
 
 class TestWithout:

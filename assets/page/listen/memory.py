@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Final
 
-from assets.page.listen.visit import Remembered, Shown, is_part
+from assets.page.listen.visit import Remembered, Shown
 from ser.frames import FramesOnDemand
 from ser.plots import envelope
 from ser.prediction import Prediction
@@ -77,7 +77,7 @@ class Takes:
         known, origin = self._known(part), self._same_recording(part)
         if known is not None:
             return self.find(known.whole)
-        if origin is not None and is_part(origin.shown.prediction):
+        if origin is not None and origin.shown.prediction.stretch:
             return self.find(origin.whole)
         return origin
 
@@ -112,7 +112,7 @@ class Takes:
         origin = self._same_recording(shown)
         number = self.given + 1
         corrected = origin if origin is not None and _corrects(shown, origin.shown) else None
-        whole = self.whole_of(shown) if is_part(shown.prediction) else None
+        whole = self.whole_of(shown) if shown.prediction.stretch else None
         take = Take(
             number=number,
             name=_name(shown, origin, corrected is not None),

@@ -24,7 +24,7 @@ class Result:
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """The answer."""
-        prediction = shown.analysis.prediction
+        prediction = shown.prediction
         return {
             self.summary: fragments.headline(prediction),
             self.emotions: plots.emotion_figure(prediction).to_plotly_json(),

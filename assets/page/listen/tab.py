@@ -18,7 +18,7 @@ from assets.page.listen.result import Result
 from assets.page.listen.section import Section
 from assets.page.listen.takes import Takes
 from assets.page.listen.timeline import Timeline, part_in_words, sliding
-from assets.page.listen.visit import Shown, is_part
+from assets.page.listen.visit import Shown
 from assets.page.listen.words import Words
 from assets.page.looks import asset, fold
 from assets.page.models import Models
@@ -272,7 +272,7 @@ class Listen:
         return {**self._emptied(), self.recording.audio: None}
 
     def _filled(self, shown: Shown) -> Updates:
-        part = f"{part_in_words(shown.prediction)}." if is_part(shown.prediction) else ""
+        part = f"{part_in_words(shown.prediction)}." if shown.prediction.stretch else ""
         updates: Updates = {self.shown: shown, self.details: gr.Column(visible=True)}
         updates[self.told] = fragments.quiet(part) if part else ""
         for section in self.sections:

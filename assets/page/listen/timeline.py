@@ -4,7 +4,7 @@ from typing import Any
 
 import gradio as gr
 
-from assets.page.listen.visit import Shown, is_part
+from assets.page.listen.visit import Shown
 from assets.page.looks import asset, figure
 from assets.page.telling import check_overlap
 from ser import plots
@@ -90,7 +90,7 @@ def described(prediction: Prediction) -> dict[str, Any]:
         "from": start_s,
         "to": end_s,
         "range": time_range(prediction),
-        "part": f"{part_in_words(prediction)}: {share}." if is_part(prediction) else None,
+        "part": f"{part_in_words(prediction)}: {share}." if prediction.stretch else None,
         "words": [
             [word.text, round(word.start_s, 2), round(word.end_s, 2)]
             for word in prediction.transcript.words

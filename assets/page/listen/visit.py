@@ -67,12 +67,6 @@ class Shown:
         return self.analysis
 
 
-def is_part(prediction: Prediction) -> bool:
-    """Whether less than the whole recording was analysed."""
-    start_s, end_s = prediction.span
-    return end_s - start_s < prediction.duration_s - 1e-3
-
-
 def _regions(recognizer: Recognizer) -> tuple[Region, ...]:
     """None where a bundle tells none, or tells them in a way nobody can read."""
     try:

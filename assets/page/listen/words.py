@@ -32,7 +32,7 @@ class Words:
 
     def filled(self, shown: Shown) -> dict[Any, Any]:
         """The words of the analysis."""
-        prediction = shown.analysis.prediction
+        prediction = shown.prediction
         told = f"Written by {fragments.written_by(prediction)}."
         if prediction.transcript.source == "user":
             told += ESTIMATED
