@@ -39,8 +39,11 @@ assert there.prediction == here.prediction
 assert told[0] == (0.0, "Waiting for a GPU")
 again = borrowed.revise(there, "I do not", cancelled=lambda: False)
 assert again.prediction == own.revise(here, "I do not").prediction
+assert again.waveform is there.waveform, "the page knows takes of a recording by its sound"
+assert np.array_equal(there.waveform.samples, here.waveform.samples)
 part = borrowed.excerpt(there, Stretch(0.5, 2.5))
 assert part.prediction == own.excerpt(here, Stretch(0.5, 2.5)).prediction
+assert part.waveform is there.waveform
 assert borrowed.predict(voice, transcript="") == own.predict(voice, "")
 
 import ser.frames

@@ -13,6 +13,7 @@ from math import ceil
 from typing import Any, Final, TypeVar, cast
 
 import gradio as gr
+import numpy as np
 
 from ser.audio import Waveform, load_audio
 from ser.errors import Cancelled, SerError
@@ -28,6 +29,7 @@ if LENT:
 
 START_S: Final = 15  # of each loan: a fork begins and the models move to its GPU
 PER_SECOND: Final = 0.05  # of a recording: speech, encoders, words. Who asks for less waits less.
+NO_SOUND: Final = Waveform(np.zeros(0, dtype=np.float32))
 Work = TypeVar("Work", bound=Callable[..., Any])
 _held: list[Recognizer] = []  # the one whose encoders are on the GPU; forks find it here
 
@@ -107,19 +109,17 @@ class Borrower:
         if len(arguments) > progress_at:
             progress, arguments = arguments[progress_at], arguments[:progress_at]
         watch = Watch(progress, options.pop("cancelled", None))
-        sound, *others = arguments
-        sound = sound if isinstance(sound, Waveform | Analysis) else load_audio(sound)
+        given, *others = arguments
+        given = given if isinstance(given, Waveform | Analysis) else load_audio(given)
         watch.tell(0.0, "Waiting for a GPU")
-        answer = _answered(_work, method, [_portable(sound), *others], options)
+        answer = _answered(_work, method, [_portable(given), *others], options)
         watch.tell(1.0, "Done")
-        return _complete(answer, self._own)
+        return _complete(_with_sound(answer, _sound_of(given)), self._own)
 
 
 def _seconds(_: str, arguments: Sequence[Any], __: dict[str, Any]) -> int:
     """How long `_work` may take."""
-    sound = arguments[0]
-    heard = sound.waveform if isinstance(sound, Analysis) else sound
-    return START_S + ceil(PER_SECOND * heard.duration_s)
+    return START_S + ceil(PER_SECOND * _sound_of(arguments[0]).duration_s)
 
 
 @on_gpu(_seconds)
@@ -128,7 +128,8 @@ def _work(method: str, arguments: Sequence[Any], options: dict[str, Any]) -> Any
     (recognizer,) = _held
     given = [_complete(item, recognizer, on_device=True) for item in arguments]
     try:
-        return _portable(getattr(recognizer, method)(*given, **options))
+        answer = _portable(getattr(recognizer, method)(*given, **options))
+        return _with_sound(answer, NO_SOUND)
     except SerError as error:  # raised there, it would arrive as a fault of the machine
         return error
 
@@ -154,6 +155,17 @@ def _answered(work: Callable[..., Any], *arguments: Any) -> Any:
     if isinstance(answer, SerError):
         raise answer
     return answer
+
+
+def _sound_of(given: Waveform | Analysis) -> Waveform:
+    return given.waveform if isinstance(given, Analysis) else given
+
+
+def _with_sound(item: Any, sound: Waveform) -> Any:
+    """An analysis of this very sound: who asks has it already, and knows takes of it by it."""
+    if not isinstance(item, Analysis):
+        return item
+    return replace(item, recording=replace(item.recording, waveform=sound))
 
 
 def _portable(item: Any) -> Any:
