@@ -94,7 +94,8 @@ def test_without_weights_and_network_pocketsphinx_answers_within_seconds(
         assert len(connections) == 1
     assert transcriber.status == (
         f"PocketSphinx writes the text: {NAME} is not on this machine and the Hugging Face Hub "
-        "cannot be reached; connect to the internet once, or name a local folder."
+        "cannot be reached; connect to the internet once, or name a local folder. "
+        "The next start looks again."
     )
     assert caplog.records == []
 
@@ -155,7 +156,8 @@ def test_a_fault_nobody_thought_of_is_said_too(
     transcriber = BackgroundTranscriber(str(tmp_path))
     assert transcriber.current(PATIENT_S).name == "pocketsphinx"
     assert transcriber.status == (
-        f"PocketSphinx writes the text: {tmp_path} could not be loaded (MemoryError)."
+        f"PocketSphinx writes the text: {tmp_path} could not be loaded (MemoryError). "
+        "The next start looks again."
     )
 
 

@@ -68,7 +68,7 @@ class BackgroundTranscriber:
             return f"{self.checkpoint} writes the text."
         writer = "PocketSphinx" if self.fallback.name == "pocketsphinx" else self.fallback.name
         if self._fault:
-            return f"{writer} writes the text: {self._fault}"
+            return f"{writer} writes the text: {self._fault} The next start looks again."
         return f"{writer} writes the text while {self.checkpoint} {self._doing}."
 
     def current(self, patience_s: float = PATIENCE_S) -> Transcriber:

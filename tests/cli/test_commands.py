@@ -190,7 +190,9 @@ class TestConsole:
         main(["predict", "a.wav", "--format", "json"])
         announced, status = capsys.readouterr().err.splitlines()
         assert announced.startswith("Fetching nobody/whisper")
-        assert status == "PocketSphinx writes the text: The line is broken."
+        assert status == (
+            "PocketSphinx writes the text: The line is broken. The next start looks again."
+        )
 
     def test_a_fault_of_the_whole_run_is_one_sentence(
         self, capsys: pytest.CaptureFixture[str], tmp_path: Path
