@@ -51,6 +51,10 @@ def test_the_stages_are_the_papers() -> None:
     assert [stage.epochs for stage in emotions.values()] == [20, 20, 20]
     assert [stage.rate for stage in emotions.values()] == [1e-5, 1e-6, 1e-5]
     assert all(stage.exclude == ("other",) for stage in emotions.values())
+    # Weights balance the first stage alone; only the third variant has some of its own.
+    assert (default.class_weights, task1.class_weights) == ("balanced", "balanced")
+    assert all(stage.class_weights == "none" for stage in emotions.values())
+    assert [bool(stage.class_factors) for stage in emotions.values()] == [False, False, True]
     attributes = Config.read(CONFIGS / "task2.yaml").finetune
     sigmas = [stage.gaussian and stage.gaussian.sigma for stage in attributes.values()]
     assert sigmas == [None, 3, 5, 7]
