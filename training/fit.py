@@ -1,6 +1,7 @@
 """`fit` and `finetune`: train the fusion model on cached frames, stage by stage."""
 
 import logging
+import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -221,19 +222,36 @@ def _training_trainer(run: StageRun) -> lightning.Trainer:
     )
 
 
+class _Checkpoint(ModelCheckpoint):
+    """Goes on in a folder that was moved, where Lightning would forget which weights are best."""
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """The files are those of the same names in the folder as it is called now."""
+
+        def here(path: str) -> str:
+            return os.path.join(str(self.dirpath), os.path.basename(path)) if path else path
+
+        paths = ("best_model_path", "kth_best_model_path", "last_model_path")
+        moved = {name: here(state_dict[name]) for name in paths}
+        scores = {here(path): score for path, score in state_dict["best_k_models"].items()}
+        super().load_state_dict(
+            {**state_dict, **moved, "best_k_models": scores, "dirpath": self.dirpath}
+        )
+
+
 def _checkpoints(run: StageRun) -> list[Callback]:
     """The best weights by each measure, then the full state to go on from.
 
     A process killed between the two repeats the epoch and finds the same weights again.
     """
     best = [
-        ModelCheckpoint(
+        _Checkpoint(
             run.checkpoints, filename=measure, monitor=measure, mode="max",
             save_weights_only=True, enable_version_counter=False, save_on_train_epoch_end=False,
         )
         for measure in run.measures
     ]  # fmt: skip
-    last = ModelCheckpoint(
+    last = _Checkpoint(
         run.checkpoints, filename=LAST, enable_version_counter=False, save_on_train_epoch_end=True
     )
     return [*best, last]
