@@ -20,9 +20,9 @@ from ser.errors import SerError
 from ser.labels import ENCODERS
 from training import manifest
 from training.cache.inputs import Inputs, check_inputs, load_ahead
-from training.cache.keys import SETTINGS, folders_of, sources, write_settings
-from training.cache.plan import Job, job_bytes, missing, plan
-from training.cache.shards import ShardWriter
+from training.cache.keys import SETTINGS, Folders, folders_of, sources, write_settings
+from training.cache.plan import Job, job_bytes, plan
+from training.cache.shards import ShardWriter, remove_shard, shard_fault
 from training.config import Config
 
 # Processes wait for one another at the start and at the end only, but there as long as it takes.
@@ -32,7 +32,7 @@ _logger = logging.getLogger(__name__)
 
 
 def run(config: Config) -> None:
-    """Write every shard that is not there yet. Started again after a kill, it goes on.
+    """Write the frames that no shard holds yet. Started again after a kill, it goes on.
 
     The last bits depend on the hardware and the number of threads of a process: with the same of
     both, interrupted or not, in one process or in several, the files have the same bytes.
@@ -54,18 +54,15 @@ def run(config: Config) -> None:
             f"{config.feature_folder} is not the same folder on every machine: set `work` to a "
             "folder that all of them share."
         )
-    jobs = plan(config, frame)
-    left = _left(fabric, jobs, config)
-    if not left:
-        _say(fabric, f"All frames are in {config.feature_folder}: {_count(jobs)} shards.")
-        return
-    bank = load_bank(config, fabric.device)
-    sizes = [job_bytes(job, config, frame, bank) for job in left]
-    _together(fabric, _disk_fault(fabric, config, jobs, left, sum(sizes)))
-    own = slice(fabric.global_rank, None, fabric.world_size)
-    fault = _extract(fabric, config, frame, bank, left[own], sum(sizes[own]))
-    _together(fabric, fault)
-    _say(fabric, f"All frames are in {config.feature_folder}: {_count(jobs)} shards.")
+    _remove_damaged(fabric, folders, config)
+    if jobs := plan(config, frame):
+        bank = load_bank(config, fabric.device)
+        sizes = [job_bytes(job, config, frame, bank) for job in jobs]
+        _together(fabric, _disk_fault(fabric, config, jobs, sum(sizes)))
+        own = slice(fabric.global_rank, None, fabric.world_size)
+        fault = _extract(fabric, config, frame, bank, jobs[own], sum(sizes[own]))
+        _together(fabric, fault)
+    _say(fabric, f"All frames are in {config.feature_folder}.")
 
 
 def launch(config: Config) -> lightning.Fabric:
@@ -105,28 +102,30 @@ def load_bank(config: Config, device: torch.device) -> EncoderBank:
     )
 
 
-def _left(fabric: lightning.Fabric, jobs: Sequence[Job], config: Config) -> list[Job]:
-    """Jobs with the shards that are missing or damaged; each process reads its part of the rest."""
-    own = range(fabric.global_rank, len(jobs), fabric.world_size)
-    found = {}
-    for index in tqdm(own, desc="look for shards", disable=not fabric.is_global_zero, leave=False):
-        found[index] = missing(jobs[index], verify=config.features.verify)
-    everywhere = {key: value for part in gather(fabric, found) for key, value in part.items()}
-    for index in range(len(jobs)):
-        for fault in everywhere[index][1]:
-            _say(fabric, f"{fault}: it is computed again.", logging.WARNING)
-    return [job for index in range(len(jobs)) if (job := everywhere[index][0]).stems]
+def _remove_damaged(fabric: lightning.Fabric, folders: Sequence[Folders], config: Config) -> None:
+    """Leave whole shards only; each process reads its part of them."""
+    indexes = [index for folder in folders for index in folder.indexes()]
+    own = indexes[fabric.global_rank :: fabric.world_size]
+    bar = tqdm(own, desc="look for shards", disable=not fabric.is_global_zero, leave=False)
+    found = {index: shard_fault(index, verify=config.features.verify) for index in bar}
+    faults = {index: fault for part in gather(fabric, found) for index, fault in part.items()}
+    for index in indexes:
+        if fault := faults[index]:
+            _say(fabric, f"{fault}: what it held is computed again.", logging.WARNING)
+            if fabric.is_global_zero:
+                remove_shard(index)
+    fabric.barrier()
 
 
 def _disk_fault(
-    fabric: lightning.Fabric, config: Config, jobs: Sequence[Job], left: Sequence[Job], size: int
+    fabric: lightning.Fabric, config: Config, jobs: Sequence[Job], size: int
 ) -> str | None:
     """Say what is about to be written; a sentence if there is no room for it."""
     free = shutil.disk_usage(config.feature_folder).free
     _say(
         fabric,
-        f"{_count(left)} of {_count(jobs)} shards are to be written to {config.feature_folder}: "
-        f"{readable(size)}; {readable(free)} are free.",
+        f"{sum(len(job.stems) for job in jobs)} shards are to be written to "
+        f"{config.feature_folder}: {readable(size)}; {readable(free)} are free.",
     )
     if size <= free:
         return None
@@ -215,10 +214,6 @@ def readable(size: float) -> str:
             return f"{size:.3g} {unit}"
         size /= 1000
     return f"{size:.3g} TB"
-
-
-def _count(jobs: Sequence[Job]) -> int:
-    return sum(len(job.stems) for job in jobs)
 
 
 def _say(fabric: lightning.Fabric, text: str, level: int = logging.INFO) -> None:

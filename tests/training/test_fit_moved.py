@@ -11,7 +11,11 @@ from training.fit import FusionTraining
 from training.runs import FIT
 
 SETTINGS = ("fit.epochs=3", "fit.samples_per_epoch=16", "fit.warmup_epochs=0")
-FIGURES = ({"macro_f1": 0.9, "ccc": 0.1}, {"macro_f1": 0.2, "ccc": 0.3}, {"macro_f1": 0.3, "ccc": 0})
+FIGURES = (
+    {"macro_f1": 0.9, "ccc": 0.1},
+    {"macro_f1": 0.2, "ccc": 0.3},
+    {"macro_f1": 0.3, "ccc": 0},
+)
 
 
 def stop_in_the_second_epoch(config: Config, monkeypatch: pytest.MonkeyPatch) -> None:

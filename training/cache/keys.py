@@ -15,6 +15,7 @@ from ser.encoders import LAST_LAYER, EncoderSpec, folder_of
 from ser.errors import SerError
 from ser.labels import ENCODERS
 from training.augment import sounds_below
+from training.cache.shards import INDEX
 from training.config import Config
 from training.files import write_text
 
@@ -39,6 +40,11 @@ class Folders:
         if copy and self.augmented is None:
             raise ValueError("this encoder has one copy only")
         return self.augmented if copy and self.augmented else self.clean
+
+    def indexes(self, *, augmented: bool = True) -> list[Path]:
+        """Those of all shards in either folder, or of the clean ones alone."""
+        folders = [self.clean, self.augmented] if augmented else [self.clean]
+        return [path for f in folders if f is not None for path in sorted(f.glob(f"*{INDEX}"))]
 
 
 def folders_of(config: Config, name: str) -> Folders:

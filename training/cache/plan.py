@@ -1,8 +1,8 @@
-"""Which shards a manifest needs, and how many bytes they take."""
+"""Which shards a manifest still needs, and how many bytes they take."""
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +18,7 @@ from training.cache.keys import (
     folders_of,
     sources,
 )
-from training.cache.shards import frame_bytes, shard_fault
+from training.cache.shards import frame_bytes, read_shard
 from training.config import Config
 
 
@@ -33,9 +33,9 @@ class Job:
 
 
 def plan(config: Config, frame: pd.DataFrame) -> list[Job]:
-    """All jobs, in the order of the manifest; it depends on nothing but manifest and settings.
+    """What no shard holds yet, in the order of the manifest, as shards that never span two corpora.
 
-    Shards never span two corpora, so that adding a corpus leaves the others' shards as they are.
+    It depends on nothing but manifest, settings and the shards that are there, all of them whole.
     """
     copies = copies_of(frame, config.features.copies, everywhere=config.folds is not None)
     return [
@@ -59,15 +59,34 @@ def _jobs(
 ) -> Iterator[Job]:
     """The jobs of encoders that read the same; within a shard, clips of like size are together."""
     ids, keys = frame["id"].to_numpy(dtype=object), sources(frame, encoders[0])
+    held = {name: _held(config, frame, name, int(copies.max())) for name in encoders}
     folders = {name: folders_of(config, name) for name in encoders}
     for corpus, number, chunk in _chunks(frame["corpus"], config.features.clips_per_shard):
         for copy in range(int(copies[chunk].max())):
             rows = chunk[copies[chunk] > copy]
             rows = rows[np.argsort(-sizes[rows], kind="stable")]
-            hashed = digest([[ids[row], keys[row]] for row in rows])
-            name = f"{corpus}-{number:05d}-{copy}-{hashed}"
-            stems = {key: folder.of_copy(copy) / name for key, folder in folders.items()}
-            yield Job(name, copy, rows, stems)
+            lacking = {key: tuple(rows[~held[key][rows, copy]]) for key in encoders}
+            for own in dict.fromkeys(part for part in lacking.values() if part):
+                hashed = digest([[ids[row], keys[row]] for row in own])
+                name = f"{corpus}-{number:05d}-{copy}-{hashed}"
+                stems = {
+                    key: folder.of_copy(copy) / name
+                    for key, folder in folders.items()
+                    if lacking[key] == own
+                }
+                yield Job(name, copy, np.array(own), stems)
+
+
+def _held(config: Config, frame: pd.DataFrame, name: str, copies: int) -> np.ndarray:
+    """Whether a shard holds the frames of each copy of each row [rows, copies]."""
+    held = np.zeros((len(frame), copies), dtype=bool)
+    rows = {key: row for row, key in enumerate(zip(frame["id"], sources(frame, name), strict=True))}
+    for index in folders_of(config, name).indexes():
+        shard, table = read_shard(index)
+        if shard.copy < copies:
+            keys = zip(table["id"], table["source"], strict=True)
+            held[[rows[key] for key in keys if key in rows], shard.copy] = True
+    return held
 
 
 def _chunks(corpora: pd.Series, size: int) -> Iterator[tuple[str, int, np.ndarray]]:
@@ -76,13 +95,6 @@ def _chunks(corpora: pd.Series, size: int) -> Iterator[tuple[str, int, np.ndarra
         rows = np.flatnonzero(corpora == corpus)
         for number, start in enumerate(range(0, len(rows), size)):
             yield re.sub(r"[^\w-]", "_", corpus), number, rows[start : start + size]
-
-
-def missing(job: Job, *, verify: bool) -> tuple[Job, list[str]]:
-    """The job with only those encoders whose shard is not whole, and what is damaged."""
-    faults = {name: shard_fault(stem, verify=verify) for name, stem in job.stems.items()}
-    stems = {name: stem for name, stem in job.stems.items() if faults[name] is not None}
-    return replace(job, stems=stems), [fault for fault in faults.values() if fault]
 
 
 def job_bytes(job: Job, config: Config, frame: pd.DataFrame, bank: EncoderBank) -> int:

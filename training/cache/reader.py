@@ -17,7 +17,7 @@ from ser.fusion import EncoderOutput
 from ser.labels import ENCODERS
 from training.cache.keys import TEXT_ENCODERS, Folders, copies_of, folders_of, sources
 from training.cache.memory import BatchMemory
-from training.cache.shards import DTYPES, INDEX, Shard, read_shard
+from training.cache.shards import DTYPES, Shard, read_shard
 from training.config import Config
 
 INDEX_READERS = 4  # threads that open the indexes
@@ -170,9 +170,7 @@ def _find(name: str, folders: Folders, frame: pd.DataFrame, copies: np.ndarray) 
 
 def _read_indexes(name: str, folders: Folders, copies: int) -> tuple[list[Shard], pd.DataFrame]:
     """All shards of an encoder and one table of their clips, each copy once."""
-    paths = sorted(folders.clean.glob(f"*{INDEX}"))
-    if copies > 1 and folders.augmented is not None:
-        paths += sorted(folders.augmented.glob(f"*{INDEX}"))
+    paths = folders.indexes(augmented=copies > 1)
     if not paths:
         raise SerError(
             f"There are no frames of {name} with these settings in {folders.clean.parent}: "

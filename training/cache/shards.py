@@ -145,16 +145,19 @@ class ShardWriter:
         self._file.close()
 
 
-def shard_fault(stem: Path, *, verify: bool) -> str | None:
-    """Why a shard has to be written: None for a whole one, "" for one that is not there yet."""
-    index = stem.with_suffix(INDEX)
-    if not index.is_file():
-        return ""
+def shard_fault(index: Path, *, verify: bool) -> str | None:
+    """What is wrong with a shard, or None; without `verify` only sizes are compared."""
     try:
         shard, _ = read_shard(index)
     except SerError as error:
         return str(error).partition(":")[0]
     return shard.fault() if verify else shard.size_fault()
+
+
+def remove_shard(index: Path) -> None:
+    """Take away both files, the index first: without it there is no shard."""
+    index.unlink()
+    index.with_suffix(FRAMES).unlink(missing_ok=True)
 
 
 def frame_bytes(shape: tuple[int, ...]) -> int:
