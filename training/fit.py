@@ -31,7 +31,14 @@ from training.folds import pool, with_fold
 from training.identity import write_identity
 from training.losses import Losses
 from training.module import FusionTraining
-from training.outcome import Best, bundle_config, fresh, write_done, write_measure
+from training.outcome import (
+    Best,
+    bundle_config,
+    fresh,
+    served_transcriber,
+    write_done,
+    write_measure,
+)
 from training.runs import FINETUNE, FIT
 from training.stage import LAST, StageRun
 
@@ -176,6 +183,11 @@ def _tell(run: StageRun, model: FusionModel) -> None:
         "%s: %d recordings to train, %d to tune, %d left out by class; %.1f M parameters",
         run.title, len(run.training), len(run.tuning), left, model.count_parameters() / 1e6,
     )  # fmt: skip
+    if (served := served_transcriber(run.config)) != run.config.transcriber:
+        logger.info(
+            "%s is a folder of this machine: the bundle names %s to write words.",
+            run.config.transcriber, served,
+        )  # fmt: skip
 
 
 def new_trainer(config: Config, **options: Any) -> lightning.Trainer:

@@ -57,6 +57,13 @@ def inner_encoders(config: Config) -> dict[str, Path]:
     return found
 
 
+def served_transcriber(config: Config) -> str:
+    """What bundles name to write words: a folder of this machine is no name for others."""
+    folder = Path(config.transcriber).expanduser()
+    is_local = folder.is_absolute() or folder.is_dir()
+    return BundleConfig.transcriber if is_local else config.transcriber
+
+
 def bundle_config(
     run: StageRun, measure: str, fusion: FusionConfig, temperature: float = 1.0
 ) -> BundleConfig:
@@ -71,7 +78,7 @@ def bundle_config(
         fusion=fusion,
         layers=run.layers,
         whisper_context=config.whisper_context,
-        transcriber=config.transcriber,
+        transcriber=served_transcriber(config),
         window_max_s=config.features.max_seconds,
         temperature=temperature,
     )

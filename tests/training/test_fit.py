@@ -259,7 +259,7 @@ NO_VOTES = dict.fromkeys(VOTES.values(), np.nan)
         (FRAME, ["devices=3"], "batch_size must be a multiple of the 3 processes"),
         (FRAME, ["fit.start=elsewhere/fit"], "run the stage that makes it first"),
         (FRAME, ["folds={count: 13}"], "12 known speakers, too few for 13 folds"),
-        (FRAME, ["transcriber=/whisper"], "transcriber must be Hub names"),
+        (FRAME, ["transcriber=../whisper"], "transcriber must be Hub names"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained_is_told_before(
