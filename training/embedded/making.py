@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ser.bundle import Bundle
+from ser.errors import SerError
 from ser.recognizer import Recognizer
 from training.corpora import Clip
 from training.embedded.answers import Answers, ask, joined
@@ -22,9 +23,10 @@ from training.embedded.evaluate import (
 )
 from training.embedded.figures import arousal_by_intensity, fitted_temperature, quality
 from training.embedded.plans import SHIPPED, Plan, across, folds
-from training.embedded.recipe import CLASSES, Recipe
+from training.embedded.recipe import BUNDLE, CLASSES, Recipe
 from training.embedded.side_by_side import run
 
+ANSWERS = "answers.npz"  # of a plan's weights, below its folder
 VOICES = ("wavlm", "whisper")  # the longer training first
 WAYS_ACROSS = (("ravdess", "nemo"), ("nemo", "ravdess"))
 REGIONS_FROM = "RAVDESS actors whom its training never heard"
@@ -45,7 +47,7 @@ def make_bundle(config: EmbeddedConfig) -> None:
     shutil.copytree(made, config.bundle)
     shipped = Bundle.load(config.bundle)
     Bundle(replace(shipped.config, temperature=temperature), shipped.model).save(config.bundle)
-    evaluate_bundle(config)
+    measure_bundle(config)
 
 
 def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
@@ -53,8 +55,7 @@ def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     config, clips = recipe.config, recipe.clips
     last: Callable[[EmbeddedConfig, Plan], None] = _bundle
     if config.cross_validate:
-        ways = [across(clips, source, target) for source, target in WAYS_ACROSS]
-        plans, last = [*plans, *ways], _answers
+        plans, last = [*plans, *_ways_across(clips)], _answers
     else:
         plans = [plans[SHIPPED]]
     _ = recipe.mels  # which all of them read
@@ -77,8 +78,30 @@ def _answers(config: EmbeddedConfig, plan: Plan) -> None:
     answers_of(Recipe(config), plan)
 
 
+def _ways_across(clips: Sequence[Clip]) -> list[Plan]:
+    return [across(clips, source, target) for source, target in WAYS_ACROSS]
+
+
 def evaluate_bundle(config: EmbeddedConfig) -> None:
-    """Measure the folds and the written bundle; write metrics.json and the card."""
+    """`measure_bundle` where all is trained that it needs; SerError where something is not."""
+    if config.cross_validate:
+        clips = Recipe(config).clips
+        plans = [*folds(clips), *_ways_across(clips)]
+        if lacking := [plan.name for plan in plans if not _is_trained(config, plan)]:
+            raise SerError(
+                f"{config.work} has neither answers nor weights of {', '.join(lacking)}: run "
+                "`python -m training embedded` with these settings first, or give "
+                "cross_validate=false."
+            )
+    measure_bundle(config)
+
+
+def _is_trained(config: EmbeddedConfig, plan: Plan) -> bool:
+    return any((config.work / plan.name / left).exists() for left in (ANSWERS, BUNDLE))
+
+
+def measure_bundle(config: EmbeddedConfig) -> None:
+    """Measure the written bundle, and the folds by their answers; write metrics.json and card."""
     recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
     metrics: dict[str, Any] = {}
@@ -110,7 +133,7 @@ def kept_out(clips: Sequence[Clip], plan: Plan) -> dict[str, list[str]]:
 
 def answers_of(recipe: Recipe, plan: Plan) -> Answers:
     """What the plan's weights say of the speakers kept from them, at temperature 1."""
-    path = recipe.config.work / plan.name / "answers.npz"
+    path = recipe.config.work / plan.name / ANSWERS
     if not path.exists():
         recognizer = Recognizer.from_pretrained(recipe.bundle(plan), device="cpu", transcriber=None)
         ask(recognizer, recipe.clips, recipe.decoded(plan.tests)).save(path)

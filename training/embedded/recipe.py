@@ -56,6 +56,7 @@ CLASSES: Final = tuple(name for name in EMOTIONS if name not in ("contempt", "ot
 TEXT_CLASSES: Final = tuple(name for name in CLASSES if name != "calm")
 TEXT_BATCH: Final = 128
 REMEMBERED: Final = ("seed", "copies", "max_seconds", "batch_size", "per_epoch", "epochs")
+BUNDLE: Final = "bundle"  # below a plan's folder
 WHISPER_CONTEXT: Final = "real_frames"
 CPU: Final = torch.device("cpu")
 
@@ -139,7 +140,7 @@ class Recipe:
 
     def bundle(self, plan: Plan) -> Path:
         """The plan's bundle, with temperature 1: made, or what is left of it, where needed."""
-        target = self.config.work / plan.name / "bundle"
+        target = self.config.work / plan.name / BUNDLE
         if target.exists():
             return target
         folders = {name: self.encoder(name, plan) for name in ENCODERS}

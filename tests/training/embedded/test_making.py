@@ -1,0 +1,60 @@
+"""To measure the embedded bundle again never trains anything."""
+
+from pathlib import Path
+
+import pytest
+
+from ser.errors import SerError
+from tests.conftest import REPOSITORY
+from training.embedded import making
+from training.embedded.config import EmbeddedConfig
+from training.embedded.recipe import Recipe
+
+PLANS = [*(f"fold{number}" for number in range(5)), "ravdess-to-nemo", "nemo-to-ravdess"]
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedConfig:
+    """Settings whose corpora are empty and whose work has not begun."""
+    monkeypatch.setattr(Recipe, "clips", [])
+    monkeypatch.setattr(making, "folds", lambda _: [making.Plan(n, (), ()) for n in PLANS[:5]])
+    file = REPOSITORY / "training" / "configs" / "embedded.yaml"
+    return EmbeddedConfig.read(file, [f"data={tmp_path}", f"work={tmp_path / 'work'}"])
+
+
+@pytest.fixture
+def measured(monkeypatch: pytest.MonkeyPatch) -> list[EmbeddedConfig]:
+    """The settings that a measuring was begun with."""
+    begun: list[EmbeddedConfig] = []
+    monkeypatch.setattr(making, "measure_bundle", begun.append)
+    return begun
+
+
+def test_what_was_never_trained_is_told_instead_of_trained(
+    config: EmbeddedConfig, measured: list[EmbeddedConfig]
+) -> None:
+    with pytest.raises(SerError, match=r"of fold0, fold1, .*: run `python -m training embedded`"):
+        making.evaluate_bundle(config)
+    for name in PLANS[:-1]:
+        (config.work / name).mkdir(parents=True)
+        (config.work / name / "answers.npz").touch()
+    with pytest.raises(SerError, match="nor weights of nemo-to-ravdess: "):
+        making.evaluate_bundle(config)
+    assert not measured
+
+
+def test_answers_or_weights_of_every_plan_are_enough(
+    config: EmbeddedConfig, measured: list[EmbeddedConfig]
+) -> None:
+    for name in PLANS:
+        (config.work / name / "bundle").mkdir(parents=True)
+    making.evaluate_bundle(config)
+    assert measured == [config]
+
+
+def test_without_cross_validation_nothing_below_work_is_needed(
+    config: EmbeddedConfig, measured: list[EmbeddedConfig]
+) -> None:
+    alone = EmbeddedConfig(**{**vars(config), "cross_validate": False})
+    making.evaluate_bundle(alone)
+    assert measured == [alone]
