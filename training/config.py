@@ -1,8 +1,8 @@
-"""Settings of every experiment: a short YAML file over `configs/default.yaml`, checked strictly."""
+"""Settings of every experiment: a short YAML file, over the one that its `base` names, if any."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal, Self
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -45,6 +45,25 @@ class Section(BaseModel):
     """Settings that refuse unknown names and never change."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+class Settings(Section):
+    """All settings of a command, as a YAML file and the command line say."""
+
+    @classmethod
+    def read(cls, path: Path, overrides: Sequence[str] = ()) -> Self:
+        """Read `path` over its base; overrides are `key=value` or `key.part=value`, YAML values.
+
+        SerError names the setting at fault and what it may be.
+        """
+        values = _read_over_base(path)
+        for override in overrides:
+            _set(values, override)
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            faults = "; ".join(_told(fault) for fault in error.errors())
+            raise SerError(f"{path.name} cannot be used: {faults}.") from error
 
 
 class Corpus(Section):
@@ -184,7 +203,7 @@ class Submit(Section):
     files: Path | None = None  # names to predict, relative to `data`; all of the split if None
 
 
-class Config(Section):
+class Config(Settings):
     """Everything a run depends on; stored with it as `config.yaml`."""
 
     data: Path = Path("data")  # holds the corpora; paths in the manifest are relative to it
@@ -250,21 +269,6 @@ class Config(Section):
         """Cache of encoder frames."""
         return self.work / "features"
 
-    @classmethod
-    def read(cls, path: Path, overrides: Sequence[str] = ()) -> "Config":
-        """Read `path` over its base; overrides are `key=value` or `key.part=value`, YAML values.
-
-        SerError names the setting at fault and what it may be.
-        """
-        values = _read_over_base(path)
-        for override in overrides:
-            _set(values, override)
-        try:
-            return cls.model_validate(values)
-        except ValidationError as error:
-            faults = "; ".join(_told(fault) for fault in error.errors())
-            raise SerError(f"{path.name} cannot be used: {faults}.") from error
-
     def save(self, folder: Path) -> None:
         """Write the resolved settings as `config.yaml`, under its name only when it is whole."""
         text = yaml.safe_dump(self.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
@@ -319,5 +323,7 @@ def _told(fault: Any) -> str:
     place = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         return f"{place} is no setting"
+    if fault["type"] == "missing":
+        return f"{place} is missing"
     message = fault["msg"].removeprefix("Value error, ")
     return f"{place}: {message} (it is {fault['input']!r})"

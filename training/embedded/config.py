@@ -1,16 +1,19 @@
-"""Settings of the recipe, read from YAML and changed from the command line."""
+"""Settings of the recipe, read as those of all other commands."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Annotated
 
-import yaml
+from pydantic import Field, field_validator
 
-from ser.errors import SerError
+from ser.labels import ENCODERS
+from training.config import Count, Settings
+
+CORPORA = ("ravdess", "nemo", "iesc")
+TRAINED = (*ENCODERS, "fusion")
 
 
-@dataclass(frozen=True)
-class EmbeddedConfig:
+class EmbeddedConfig(Settings):
     """See training/configs/embedded.yaml for what each entry means."""
 
     data: Path
@@ -18,34 +21,32 @@ class EmbeddedConfig:
     bundle: Path
     seed: int
     cross_validate: bool
-    processes: int
-    copies: int
-    max_seconds: float
-    batch_size: int
-    per_epoch: dict[str, int]
-    epochs: dict[str, int]
+    processes: Count
+    copies: Count
+    max_seconds: Annotated[float, Field(ge=1, le=30)]
+    batch_size: Count
+    per_epoch: dict[str, Annotated[int, Field(ge=0)]]
+    epochs: dict[str, Count]
 
+    @field_validator("data")
     @classmethod
-    def read(cls, path: Path, overrides: Sequence[str] = ()) -> "EmbeddedConfig":
-        """Read `path`; each override is `key=value`, or `key.part=value` for a part of an entry."""
-        try:
-            values = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except OSError as error:
-            raise SerError(f"The configuration {path} cannot be read: {error.strerror}.") from error
-        for override in overrides:
-            key, _, text = override.partition("=")
-            target, *parts = key.split(".")
-            if target not in values or (parts and parts[0] not in values[target]):
-                raise SerError(f"{key} is no setting of {path.name}; known are {sorted(values)}.")
-            if parts:
-                values[target][parts[0]] = yaml.safe_load(text)
-            else:
-                values[target] = yaml.safe_load(text)
-        known = {item.name for item in fields(cls)}
-        if set(values) != known:
-            raise SerError(f"{path.name} must have exactly these settings: {sorted(known)}.")
-        for name in ("data", "work", "bundle"):
-            values[name] = Path(values[name])
-        if not values["data"].is_dir():
-            raise SerError(f"There is no folder {values['data']}: give data=FOLDER.")
-        return cls(**values)
+    def _there(cls, folder: Path) -> Path:
+        if not folder.is_dir():
+            raise ValueError("there is no such folder: give data=FOLDER")
+        return folder
+
+    @field_validator("per_epoch")
+    @classmethod
+    def _of_corpora(cls, counts: dict[str, int]) -> dict[str, int]:
+        return _named(counts, CORPORA)
+
+    @field_validator("epochs")
+    @classmethod
+    def _of_trained(cls, counts: dict[str, int]) -> dict[str, int]:
+        return _named(counts, TRAINED)
+
+
+def _named(counts: dict[str, int], names: Iterable[str]) -> dict[str, int]:
+    if set(counts) != set(names):
+        raise ValueError(f"give a number for each of {', '.join(names)}, and nothing else")
+    return counts

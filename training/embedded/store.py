@@ -14,7 +14,7 @@ import torch
 from tqdm import tqdm
 
 from ser.audio import Waveform, load_audio
-from ser.errors import AudioError
+from ser.errors import AudioError, SerError
 from ser.speech import cut_windows, detect_speech
 from training.augment import Augmenter, coloured_noise, copy_generator, simulate_rooms
 from training.config import Augmentation
@@ -81,7 +81,7 @@ def build_store(
         with whole_file(index) as partial_index, partial_index.open("wb") as file:
             np.save(file, spans)
     if json.loads(ids.read_text()) != [clip.id for clip in clips]:
-        raise ValueError(f"{folder} holds other clips: delete it to make it again")
+        raise SerError(f"{folder} holds other clips: delete it to make it again.")
     return AudioStore(np.memmap(data, dtype=np.int16, mode="r"), np.load(index))
 
 

@@ -1,6 +1,5 @@
 """What a run has made is taken up again under the same settings only."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +14,7 @@ def test_a_folder_begun_with_other_settings_is_refused(tmp_path: Path) -> None:
     file = REPOSITORY / "training" / "configs" / "embedded.yaml"
     config = EmbeddedConfig.read(file, [f"data={tmp_path}", f"work={tmp_path / 'work'}"])
     Recipe.begun(config)
-    Recipe.begun(replace(config, bundle=tmp_path / "elsewhere"))  # where it goes is no matter
+    elsewhere = config.model_copy(update={"bundle": tmp_path / "elsewhere"})
+    Recipe.begun(elsewhere)  # where it goes is no matter
     with pytest.raises(SerError, match=f"was begun with copies {config.copies}. Give those"):
-        Recipe.begun(replace(config, copies=config.copies + 1))
+        Recipe.begun(config.model_copy(update={"copies": config.copies + 1}))
