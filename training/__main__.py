@@ -49,10 +49,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SerError, OSError) as error:
         print(f"error: {_sentence(error)}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit) as end:
+        if not _is_interrupt(end):
+            raise
         print("Stopped; the same command goes on from here.", file=sys.stderr)
         return 130
     return 0
+
+
+def _is_interrupt(end: BaseException) -> bool:
+    """Ctrl-C, also where Lightning has made an exit of it."""
+    return isinstance(end, KeyboardInterrupt) or isinstance(end.__context__, KeyboardInterrupt)
 
 
 def _sentence(error: SerError | OSError) -> str:

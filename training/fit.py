@@ -137,10 +137,7 @@ def train(run: StageRun, fast_dev_run: bool = False) -> None:
     with told_faults(run.folder), _told_memory(run), logging_redirect_tqdm():
         if last.is_file():
             logger.info("%s goes on after its last whole epoch", run.title)
-        try:
-            trainer.fit(module, data, ckpt_path=last if last.is_file() else None, weights_only=True)
-        except SystemExit:  # what Lightning makes of Ctrl-C
-            raise KeyboardInterrupt from None
+        trainer.fit(module, data, ckpt_path=last if last.is_file() else None, weights_only=True)
         _finish(run, module, data)
 
 
