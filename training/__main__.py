@@ -41,7 +41,7 @@ FAST_DEV_RUN: Final = ("fit", "finetune")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_intermixed_args(arguments)
     set_up_messages()
     try:
         run, config = _prepared(options)

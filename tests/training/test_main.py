@@ -62,3 +62,17 @@ def test_other_exits_keep_their_status(path: Path, monkeypatch: pytest.MonkeyPat
     with pytest.raises(SystemExit) as wrong_usage:
         main(["evaluate"])
     assert (own.value.code, wrong_usage.value.code) == (3, 2)
+
+
+@pytest.mark.parametrize("place", range(4))
+def test_options_may_stand_anywhere(
+    path: Path, place: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    called: list[tuple[int, bool]] = []
+    monkeypatch.setattr(
+        "training.fit.run", lambda config, fast_dev_run: called.append((config.seed, fast_dev_run))
+    )
+    arguments = ["fit", str(path), "seed=5"]
+    arguments.insert(place, "--fast-dev-run")
+    assert main(arguments) == 0
+    assert called == [(5, True)]
