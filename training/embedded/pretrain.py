@@ -39,7 +39,8 @@ def pretrain(
         accelerator="auto",
         devices=1,
         gradient_clip_val=1.0,
-        logger=CSVLogger(folder, name="log", version=0),
+        # Each start has a file of its own: Lightning would begin a given one anew.
+        logger=CSVLogger(folder, name="log", flush_logs_every_n_steps=1),
         callbacks=[
             ModelCheckpoint(
                 folder, filename=LAST, enable_version_counter=False, save_on_train_epoch_end=True

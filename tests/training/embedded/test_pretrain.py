@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import lightning
+import pandas as pd
 import pytest
 import torch
 from lightning.pytorch.utilities.types import OptimizerLRScheduler
@@ -67,6 +68,15 @@ def test_a_run_goes_on_where_it_stopped_and_needs_no_tuning(tmp_path: Path) -> N
     pretrain(first, first.collate, Batches(), None, tmp_path, epochs=2)
     pretrain(second, second.collate, Batches(), None, tmp_path, epochs=3)
     assert second.heard == [20, 21]
+
+
+def test_logs_keep_what_was_told_before_a_stop(tmp_path: Path) -> None:
+    for epochs in (2, 4):
+        module = Listener(steps=8)
+        pretrain(module, module.collate, Batches(), Batches(), tmp_path, epochs)
+    files = sorted((tmp_path / "log").glob("*/metrics.csv"))
+    told = [pd.read_csv(file).dropna(subset="tune_uar")["epoch"].tolist() for file in files]
+    assert told == [[1], [3]]  # every second epoch is watched
 
 
 def test_what_was_trained_is_given_back(tmp_path: Path) -> None:
