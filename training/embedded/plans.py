@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ser.errors import SerError
 from training.corpora import Clip
 from training.splits import is_unknown
 
@@ -28,10 +29,16 @@ def folds(clips: Sequence[Clip]) -> list[Plan]:
 
     RAVDESS' actors are kept out by fours in their order, nEMO's speakers by twos, IESC's known
     users by fifths with like shares of every class. Its unknown users train only, as nobody can
-    say whether they are among the known ones.
+    say whether they are among the known ones. SerError for a known speaker without a fold.
     """
     fold = {**_ravdess_folds(clips), **_nemo_folds(), **_iesc_folds(clips)}
     placed = [fold.get((clip.corpus, clip.speaker), -1) for clip in clips]
+    known = {(clip.corpus, clip.speaker) for clip in clips if not is_unknown(clip.speaker)}
+    if homeless := sorted(f"{corpus}'s {name}" for corpus, name in known - set(fold)):
+        raise SerError(
+            f"No fold keeps {', '.join(homeless)} from training: give each of them a place in "
+            "NEMO_PAIRS of training/embedded/plans.py, or take their recordings away."
+        )
     return [
         Plan(
             f"fold{number}",

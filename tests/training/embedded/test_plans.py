@@ -3,6 +3,9 @@
 from collections import Counter
 from pathlib import Path
 
+import pytest
+
+from ser.errors import SerError
 from training.corpora import Clip
 from training.embedded.plans import FOLDS, NEMO_PAIRS, across, folds
 
@@ -45,6 +48,12 @@ def test_every_known_speaker_is_tested_once_and_never_by_weights_that_met_them()
         assert len(plan.train) + len(plan.tests) == len(clips)
         assert ("iesc", "unknown") in heard
         assert sum(corpus == "ravdess" for corpus, _ in asked) == 4
+
+
+def test_a_speaker_whom_no_fold_keeps_out_is_named() -> None:
+    clips = [*speech(), Clip(Path("n.wav"), "nemo", "XY9", "fear")]
+    with pytest.raises(SerError, match="No fold keeps nemo's XY9 from training: "):
+        folds(clips)
 
 
 def test_users_of_many_clips_are_spread_over_the_folds() -> None:
