@@ -12,9 +12,7 @@ from ser.errors import SerError
 from ser.labels import EMOTIONS, ENCODERS
 from training.files import write_text
 
-CONFIGS: Final = Path(__file__).resolve().parent / "configs"
 BASE: Final = "base"  # the entry of a YAML file that names the file it changes
-DEFAULT: Final = "default.yaml"
 PAPER_ENCODERS: Final = {
     "whisper": EncoderSpec("openai/whisper-large-v3"),
     "wavlm": EncoderSpec("microsoft/wavlm-large"),

@@ -19,6 +19,7 @@ from ser.audio import Waveform, load_audio
 from ser.fusion import EncoderOutput
 from ser.labels import ATTRIBUTES
 from ser.transcript import Transcript
+from tests.conftest import REPOSITORY
 from tests.training.cache_world import save_encoders
 from tests.training.msp_tree import (
     CEILINGS,
@@ -30,14 +31,14 @@ from tests.training.msp_tree import (
 from training import manifest, transcribe
 from training.__main__ import main
 from training.cache import FeatureCache
-from training.config import CONFIGS, DEFAULT, Config
+from training.config import Config
 from training.fit import train_stages
 from training.predictions import Predictions
 
 TRAINING = {"samples_per_epoch": 448, "batch_size": 32, "clip_norm": 1.0}
 TUNING = {**TRAINING, "epochs": 2, "rate": 5e-4, "warmup_epochs": 0}
 SETTINGS = {
-    "base": str(CONFIGS / DEFAULT),
+    "base": str(REPOSITORY / "training" / "configs" / "default.yaml"),
     "classes": list(EMOTIONS.values()),
     "encoders": {name: {"checkpoint": name} for name in ("whisper", "wavlm", "roberta")},
     "whisper_context": "real_frames",

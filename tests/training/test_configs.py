@@ -4,11 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from training.config import CONFIGS, Config
+from tests.conftest import REPOSITORY
+from training.config import Config
 from training.corpora import READERS
 from training.external import PLACE
 from training.tables.attributes import POOLINGS, pooled
 
+CONFIGS = REPOSITORY / "training" / "configs"
 SHIPPED = sorted(p for p in CONFIGS.rglob("*.yaml") if p.name != "embedded.yaml")
 ABLATIONS = CONFIGS / "ablations"
 

@@ -86,7 +86,7 @@ class FeatureCache:
     def open(cls, config: Config, frame: pd.DataFrame) -> "FeatureCache":
         """Find every copy of every row. SerError names what is missing or damaged.
 
-        Sizes of files are compared here, checksums by `extract` and by `verify`.
+        Sizes of files are compared here, checksums by `extract`.
         """
         copies = copies_of(frame, config.features.copies)
         encoders = {name: _find(name, folders_of(config, name), frame, copies) for name in ENCODERS}
@@ -133,11 +133,6 @@ class FeatureCache:
         mask = length_mask(torch.tensor(lengths), size)
         dtype = DTYPES[frames.shards[0].dtype]
         return EncoderOutput(hidden.view(dtype), mask, self.steps_s[encoder])
-
-    def verify(self) -> None:
-        """Read every shard in use and compare checksums; SerError names the damaged ones."""
-        shards = [shard for frames in self._encoders.values() for shard in frames.shards]
-        _refuse([fault for shard in shards if (fault := shard.fault())])
 
     def _copy(self, encoder: str, copy: int) -> int:
         return 0 if encoder in TEXT_ENCODERS else copy

@@ -18,11 +18,6 @@ class MelStore:
     frames: np.ndarray  # [total, M]
     spans: np.ndarray  # [clips, copies, 2]
 
-    def mel(self, clip: int, copy: int) -> np.ndarray:
-        """Log-mel frames of one copy of one clip, [T, M] float32."""
-        start, end = self.spans[clip, copy]
-        return self.frames[start:end].astype(np.float32)
-
 
 def build_mels(folder: Path, audio: AudioStore, branch: WhisperBranch) -> MelStore:
     """Make the store, or open it where it is complete: the index is written last."""

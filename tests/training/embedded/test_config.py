@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from ser.errors import SerError
-from training.config import CONFIGS
+from tests.conftest import REPOSITORY
 from training.embedded.config import EmbeddedConfig
 
-FILE = CONFIGS / "embedded.yaml"
+FILE = REPOSITORY / "training" / "configs" / "embedded.yaml"
 
 
 def test_the_shipped_file_is_read_and_parts_of_it_are_changed(tmp_path: Path) -> None:
