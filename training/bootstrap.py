@@ -5,16 +5,17 @@ from typing import Final
 
 import numpy as np
 
+from training.splits import is_unknown
+
 DRAWS: Final = 1000
 CHUNK: Final = 50  # draws held in memory at once
-UNKNOWN: Final = "/unknown"  # how the manifest's speaker ends where nobody knows who speaks
 PERCENTILES: Final = (2.5, 97.5)
 
 
 def groups_of(speakers: Sequence[str]) -> np.ndarray:
     """Number of each recording's group [N]: its speaker; on its own where that is unknown."""
     names = np.asarray(speakers, dtype=object)
-    unknown = np.array([str(name).endswith(UNKNOWN) for name in names], dtype=bool)
+    unknown = np.array([is_unknown(str(name)) for name in names], dtype=bool)
     groups = np.empty(len(names), dtype=np.int64)
     known, numbers = np.unique(names[~unknown].astype(str), return_inverse=True)
     groups[~unknown] = numbers

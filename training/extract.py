@@ -1,6 +1,5 @@
 """`extract`: the frozen encoders run once over every clip, their frames are kept on disk."""
 
-import errno
 import logging
 import shutil
 from collections.abc import Iterator, Sequence
@@ -24,10 +23,10 @@ from training.cache.keys import SETTINGS, Folders, folders_of, sources, write_se
 from training.cache.plan import Job, job_bytes, plan
 from training.cache.shards import ShardWriter, remove_shard, shard_fault
 from training.config import Config
+from training.files import told_faults
 
 # Processes wait for one another at the start and at the end only, but there as long as it takes.
 PATIENCE: Final = timedelta(days=30)
-_DISK_FULL: Final = (errno.ENOSPC, errno.EDQUOT)
 _logger = logging.getLogger(__name__)
 
 
@@ -154,21 +153,14 @@ def _extract(
         disable=not fabric.is_global_zero,
     )
     try:
-        with bar:
+        with bar, told_faults(config.feature_folder):
             _write(config, frame, bank, jobs, bar)
     except SerError as error:
-        return f"{error} What is complete is kept."
+        return str(error)
     except torch.OutOfMemoryError:
         return (
             f"The device has too little memory for {config.features.batch_size} clips at a time: "
             "lower features.batch_size and run the same command again; it goes on from there."
-        )
-    except OSError as error:
-        if error.errno not in _DISK_FULL:
-            raise
-        return (
-            f"The disk of {config.feature_folder} is full: free some space and run the same "
-            "command again; it goes on from there."
         )
     return None
 

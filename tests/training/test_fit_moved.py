@@ -7,7 +7,7 @@ import pytest
 
 from tests.training.fit_world import train_in_world, world_config
 from training.config import Config
-from training.fit import FusionTraining
+from training.module import FusionTraining
 from training.runs import FIT
 
 SETTINGS = ("fit.epochs=3", "fit.samples_per_epoch=16", "fit.warmup_epochs=0")

@@ -8,6 +8,7 @@ from ser.errors import SerError
 from tests.conftest import REPOSITORY
 from training.embedded import making
 from training.embedded.config import EmbeddedConfig
+from training.embedded.plans import Plan
 from training.embedded.recipe import Recipe
 
 PLANS = [*(f"fold{number}" for number in range(5)), "ravdess-to-nemo", "nemo-to-ravdess"]
@@ -17,7 +18,7 @@ PLANS = [*(f"fold{number}" for number in range(5)), "ravdess-to-nemo", "nemo-to-
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedConfig:
     """Settings whose corpora are empty and whose work has not begun."""
     monkeypatch.setattr(Recipe, "clips", [])
-    monkeypatch.setattr(making, "folds", lambda _: [making.Plan(n, (), ()) for n in PLANS[:5]])
+    monkeypatch.setattr(making, "folds", lambda _: [Plan(n, (), ()) for n in PLANS[:5]])
     file = REPOSITORY / "training" / "configs" / "embedded.yaml"
     return EmbeddedConfig.read(file, [f"data={tmp_path}", f"work={tmp_path / 'work'}"])
 
