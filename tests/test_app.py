@@ -1,6 +1,5 @@
 """The page without a browser: its API, its errors, its line, what it deletes."""
 
-import asyncio
 import gzip
 import logging
 import os
@@ -23,6 +22,7 @@ from assets.page.queue import FORGET_AFTER_S, MAX_WAITING
 from assets.page.telling import WENT_WRONG
 from assets.page.visits import GRACE_S
 from ser.errors import AudioError
+from tests.asynchronous import run
 from tests.fake_recognizer import FakeRecognizer
 from tests.page_server import Server, serve
 from tests.patience import eventually
@@ -160,7 +160,7 @@ def test_only_requests_to_the_encoders_are_refused_while_many_wait(
     limit(SimpleNamespace(_queue=queue, fns=fns))  # type: ignore[arg-type]
 
     def asked(number: int) -> str:
-        return asyncio.run(queue.push(SimpleNamespace(fn_index=number), None, None))[2]
+        return run(queue.push(SimpleNamespace(fn_index=number), None, None))[2]
 
     assert [asked(0), asked(1)] == ["success", "success"]
     waiting.queue.append(2)

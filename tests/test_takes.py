@@ -1,12 +1,16 @@
 """What is kept of a visit: its takes, their names, and how much of them there is room for."""
 
+import asyncio
 from dataclasses import dataclass, replace
+from types import SimpleNamespace
 
+import gradio as gr
 import numpy as np
 import pytest
 import torch
 
 from assets.page.listen import memory
+from assets.page.listen import takes as section
 from assets.page.listen.comparison import listed, side_by_side
 from assets.page.listen.memory import MAX_TAKES, Takes, fitting, remembered
 from assets.page.listen.visit import Remembered, Shown
@@ -15,6 +19,7 @@ from ser.errors import SerError
 from ser.labels import ATTRIBUTES
 from ser.plots import attention_figure, timeline_figure
 from ser.regions import measure_regions, to_metrics
+from tests.asynchronous import run
 from tests.fake_recognizer import FakeAnalysis, FakeRecognizer, fake_prediction
 
 SECONDS = 2
@@ -42,6 +47,24 @@ def visit(*seen: Shown) -> Takes:
     for number, one in enumerate(seen):
         takes = takes.seeing(one, 1000.0 + number)
     return takes
+
+
+def test_other_visits_do_not_wait_long_for_what_one_of_them_ends(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(section, "PATIENCE_S", 0.05)
+    asked = []
+
+    async def ended(request: object) -> None:
+        asked.append(request)
+        await asyncio.Event().wait()
+
+    with gr.Blocks():
+        listed_there = section.Takes(gr.Accordion(), gr.Button(), lambda _: {}, dict, ended)
+    clear = SimpleNamespace(does="clear")
+    told = run(listed_there.edit(visit(shown(sound())), clear, "me"))  # type: ignore[arg-type]
+    assert asked == ["me"]
+    assert told[listed_there.kept].all == ()
 
 
 class TestNames:

@@ -1,8 +1,10 @@
 """Every analysis of the visit as a take: listed, shown again, compared, removed."""
 
+import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from typing import Any
+from contextlib import suppress
+from typing import Any, Final
 
 import gradio as gr
 from gradio.events import Dependency
@@ -21,6 +23,7 @@ IN_TURN: dict[str, Any] = {
     "show_progress": "hidden", **PRIVATE,
 }  # fmt: skip
 """Every change of the takes starts from the one before, and a quick hand's second is not lost."""
+PATIENCE_S: Final = 2.0  # for what ends only after its batch; all visits take the same turns
 
 
 class Takes:
@@ -75,7 +78,7 @@ class Takes:
         So does what was on its way there: it would bring the recording back.
         """
         if event.does == "clear":
-            await self.ended(request)
+            await self._end(request)
             return self.emptied() | self._told(Kept(given=kept.given))
         if kept.find(event.number) is None:
             return {**self._told(kept), self.problem: fragments.problem(FORGOTTEN)}
@@ -87,8 +90,13 @@ class Takes:
         left = changed[event.does]()
         if left.current == kept.current:
             return self._told(left)
-        await self.ended(request)
+        await self._end(request)
         return self.emptied() | self._told(left)
+
+    async def _end(self, request: gr.Request) -> None:
+        """End what the visit waits for; its answer is lost even where that takes longer."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.ended(request), PATIENCE_S)
 
     def compare_with_before(self, kept: Kept) -> Updates:
         """The corrected transcript and the one it corrects."""
