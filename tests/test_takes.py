@@ -60,11 +60,11 @@ def test_other_visits_do_not_wait_long_for_what_one_of_them_ends(
         await asyncio.Event().wait()
 
     with gr.Blocks():
-        listed_there = section.Takes(gr.Accordion(), gr.Button(), lambda _: {}, dict, ended)
+        takes_tab = section.Takes(gr.Accordion(), gr.Button(), lambda _: {}, dict, ended)
     clear = SimpleNamespace(does="clear")
-    told = run(listed_there.edit(visit(shown(sound())), clear, "me"))  # type: ignore[arg-type]
+    told = run(takes_tab.edit(visit(shown(sound())), clear, "me"))  # type: ignore[arg-type]
     assert asked == ["me"]
-    assert told[listed_there.kept].all == ()
+    assert told[takes_tab.kept].all == ()
 
 
 class TestNames:
