@@ -59,7 +59,7 @@ class FusionTraining(lightning.LightningModule):
         pairs = [self.pairing.draw(draw.clip, random) for draw in draws]
         with torch.no_grad():
             frames = {
-                name: encoder.frames(encoder.inputs(draws))[:2]
+                name: encoder.frames(encoder.inputs(draws))
                 for name, encoder in self.hearing[0].items()
             }
             targets = self._targets(frames, [draw.clip for draw in draws], pairs)

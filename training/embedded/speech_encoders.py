@@ -20,7 +20,6 @@ from transformers import (
     WhisperConfig,
     WhisperFeatureExtractor,
 )
-from transformers.audio_utils import mel_filter_bank
 from transformers.models.whisper.modeling_whisper import WhisperEncoder
 
 from ser.audio import SAMPLE_RATE_HZ
@@ -47,8 +46,7 @@ MEL_STEP_S = MEL_HOP / SAMPLE_RATE_HZ
 INITIAL_STD = 0.06
 POSITION_SCALE = 0.25
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
-SPECTRUM_WINDOW = 1024
-SPECTRUM_WEIGHT = 0.3
+LEVEL_BIAS = 0.3  # beside waveforms of variance 1
 LABEL_SMOOTHING = 0.1
 MIXED_BATCHES = 0.5
 ATTRIBUTE_WEIGHT = 0.7
@@ -78,7 +76,7 @@ def new_wavlm() -> tuple[WavLMModel, Wav2Vec2FeatureExtractor]:
     config = WavLMConfig(
         hidden_size=96, num_hidden_layers=3, num_attention_heads=4, intermediate_size=384,
         conv_dim=(32, 64, 96, 96), conv_kernel=(64, 5, 4, 4), conv_stride=(16, 5, 4, 2),
-        feat_extract_norm="layer", do_stable_layer_norm=True,
+        feat_extract_norm="layer", conv_bias=True, do_stable_layer_norm=True,
         num_conv_pos_embeddings=32, num_conv_pos_embedding_groups=8, layerdrop=0.0,
         hidden_dropout=0.1, attention_dropout=0.0, activation_dropout=0.0, feat_proj_dropout=0.1,
         initializer_range=INITIAL_STD, mask_time_prob=0.0, vocab_size=32,
@@ -88,8 +86,13 @@ def new_wavlm() -> tuple[WavLMModel, Wav2Vec2FeatureExtractor]:
     # A fixed bank of filters: learning it takes half of the time and brings little.
     first = model.feature_extractor.conv_layers[0].requires_grad_(False)
     model.feature_extractor._requires_grad = False  # or the waveform itself would get a gradient
-    weight = cast(nn.Conv1d, first.conv).weight
-    weight.copy_(tuned_filters(weight.shape[0], weight.shape[2]).unsqueeze(1))
+    filters = cast(nn.Conv1d, first.conv)
+    count, _, taps = filters.weight.shape
+    filters.weight.copy_(tuned_filters(count, taps).unsqueeze(1))
+    # Layer normalisation makes every millisecond equally loud. A bias beside the filters' answers
+    # keeps how loud it was: without one, loudness over time is lost.
+    assert filters.bias is not None
+    filters.bias.copy_(LEVEL_BIAS * (-1) ** torch.arange(count))
     extractor = Wav2Vec2FeatureExtractor(do_normalize=True, return_attention_mask=True)
     return model, extractor
 
@@ -130,8 +133,8 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         """`inputs` [B, T, ...] and `lengths` [B] of a batch, changed as the draws' seeds say."""
 
     @abstractmethod
-    def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states [B, T, D], their mask [B, T], and a further loss."""
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Hidden states [B, T, D] and their mask [B, T]."""
 
     def collate(self, draws: Sequence[Draw]) -> Batch:
         """Inputs with the truth: soft classes [B, C], attributes [B, 3] on -1..1."""
@@ -145,10 +148,9 @@ class SpeechPretraining(lightning.LightningModule, ABC):
             classes, attributes = mixture.of(classes), mixture.of(attributes)
         return {**inputs, "classes": classes, "attributes": attributes}
 
-    def forward(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Logits [B, C], attributes [B, 3] on -1..1, further loss."""
-        hidden, mask, extra = self.frames(batch)
-        return *self.told(hidden, mask), extra
+    def forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Logits [B, C] and attributes [B, 3] on -1..1."""
+        return self.told(*self.frames(batch))
 
     def told(self, hidden: Tensor, mask: Tensor) -> tuple[Tensor, Tensor]:
         """Logits [B, C] and attributes [B, 3] on -1..1 from hidden states [B, T, D]."""
@@ -158,14 +160,13 @@ class SpeechPretraining(lightning.LightningModule, ABC):
         return logits, attributes
 
     def training_step(self, batch: Batch, index: int) -> Tensor:
-        """Cross-entropy on soft classes, squared errors of attributes, the encoder's own loss."""
-        logits, attributes, extra = self(batch)
+        """Cross-entropy on soft classes and squared errors of attributes."""
+        logits, attributes = self(batch)
         losses = {
             "classes": functional.cross_entropy(
                 logits, batch["classes"], label_smoothing=LABEL_SMOOTHING
             ),
             "attributes": ATTRIBUTE_WEIGHT * functional.mse_loss(attributes, batch["attributes"]),
-            "extra": extra,
         }
         self.log_dict(losses, prog_bar=True, on_epoch=True, on_step=False)
         return torch.stack(list(losses.values())).sum()
@@ -198,31 +199,19 @@ class WhisperPretraining(SpeechPretraining):
         mels = self.task.noises.into_mels(mels, mask, random)
         return {"inputs": change_mels(mels, mask, MEL_STEP_S, random), "lengths": lengths}
 
-    def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The same forward pass that serves."""
         encoder = cast(WhisperEncoder, self.encoder)
-        inputs = batch["inputs"].transpose(1, 2)
-        hidden, mask = encode_real_frames(encoder, inputs, batch["lengths"])
-        return hidden, mask, hidden.new_zeros(())
+        return encode_real_frames(encoder, batch["inputs"].transpose(1, 2), batch["lengths"])
 
 
 class WavlmPretraining(SpeechPretraining):
-    """WavLM on the waveform; its convolutions also learn to tell the log-mel spectrum."""
-
-    filters: Tensor
+    """WavLM on the waveform."""
 
     def __init__(self, model: WavLMModel, samples: np.ndarray, spans: np.ndarray, task: Task):
         """`samples` [N] int16 of all clips, `spans` [clips, copies, 2] where they lie."""
-        config = model.config
-        super().__init__(model, config.hidden_size, task)
+        super().__init__(model, model.config.hidden_size, task)
         self.samples, self.spans = samples, spans
-        self.hop = math.prod(config.conv_stride)
-        self.spectrum = nn.Linear(config.conv_dim[-1], MELS)
-        bank = mel_filter_bank(
-            SPECTRUM_WINDOW // 2 + 1, MELS, 0.0, SAMPLE_RATE_HZ / 2, SAMPLE_RATE_HZ,
-            norm="slaney", mel_scale="slaney",
-        )  # fmt: skip
-        self.register_buffer("filters", torch.from_numpy(bank).float(), persistent=False)
 
     def inputs(self, draws: Sequence[Draw]) -> Batch:
         """Waveforms of variance 1; in training their tempo, noise, spectrum and masks change."""
@@ -237,28 +226,10 @@ class WavlmPretraining(SpeechPretraining):
             waves = change_waves(waves, mask, random)
         return {"inputs": normalised(waves, mask), "lengths": lengths}
 
-    def frames(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Hidden states, mask, and the distance of the told from the true spectrum."""
-        mask = length_mask(batch["lengths"], batch["inputs"].shape[1])
-        encoder = cast(WavLMModel, self.encoder)
-        answer = encoder(batch["inputs"], attention_mask=mask.long())
-        counts = encoder._get_feat_extract_output_lengths(cast(torch.LongTensor, batch["lengths"]))
-        hidden = answer.last_hidden_state
-        frame_mask = length_mask(counts, hidden.shape[1])
-        if not self.training:
-            return hidden, frame_mask, hidden.new_zeros(())
-        told = self.spectrum(answer.extract_features)
-        truth = self._spectrum_of(batch["inputs"])
-        length = min(truth.shape[1], told.shape[1])
-        distance = (told[:, :length] - truth[:, :length]).abs().mean(dim=-1)
-        return hidden, frame_mask, SPECTRUM_WEIGHT * distance[frame_mask[:, :length]].mean()
-
-    @torch.no_grad()
-    def _spectrum_of(self, waves: Tensor) -> Tensor:
-        """Log-mel frames [B, T, M] of waveforms [B, N], one for each of WavLM's frames."""
-        window = torch.hann_window(SPECTRUM_WINDOW, device=waves.device)
-        spectrum = torch.stft(
-            waves, SPECTRUM_WINDOW, self.hop, window=window, center=False, return_complex=True
-        )
-        power = spectrum.abs().square().transpose(1, 2) @ self.filters
-        return power.clamp_min(1e-4).log10() / 4
+    def frames(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The same forward pass that serves."""
+        encoder, lengths = cast(WavLMModel, self.encoder), batch["lengths"]
+        mask = length_mask(lengths, batch["inputs"].shape[1])
+        hidden = encoder(batch["inputs"], attention_mask=mask.long()).last_hidden_state
+        counts = encoder._get_feat_extract_output_lengths(cast(torch.LongTensor, lengths))
+        return hidden, length_mask(counts, hidden.shape[1])

@@ -37,8 +37,8 @@ class Voice:
     def inputs(self, draws: Sequence[Draw]) -> int:
         return len(draws)
 
-    def frames(self, count: int) -> tuple[torch.Tensor, torch.Tensor, None]:
-        return torch.ones(count, 2, 4), torch.ones(count, 2, dtype=torch.bool), None
+    def frames(self, count: int) -> tuple[torch.Tensor, torch.Tensor]:
+        return torch.ones(count, 2, 4), torch.ones(count, 2, dtype=torch.bool)
 
 
 class Words:

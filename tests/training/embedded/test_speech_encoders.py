@@ -62,11 +62,20 @@ def test_unchanged_clips_give_the_frames_that_are_served(
     module, branch = pretraining
     module.eval()
     with torch.no_grad():
-        hidden, mask, _ = module.frames(module.inputs([Draw(0, 0, None), Draw(1, 1, None)]))
+        hidden, mask = module.frames(module.inputs([Draw(0, 0, None), Draw(1, 1, None)]))
     for row, key in enumerate([(0, 0), (1, 1)]):
         served = branch.encode([Waveform(store.waveform(*key).samples)]).hidden[0]
         # Mels are kept in float16: about three decimal digits.
         torch.testing.assert_close(hidden[row][mask[row]], served, atol=0.02, rtol=0.02)
+
+
+def test_wavlm_hears_that_a_part_of_a_clip_is_soft() -> None:
+    torch.manual_seed(0)
+    first = new_wavlm()[0].feature_extractor.conv_layers[0]
+    noise = torch.randn(1, 16_000)
+    with torch.no_grad():
+        loud, soft = first(noise[:, None]), first(0.1 * noise[:, None])
+    assert (loud - soft).abs().mean() > 0.3 * loud.abs().mean()
 
 
 def test_a_few_steps_tell_a_bright_clip_from_a_dull_one(
@@ -86,7 +95,7 @@ def test_a_few_steps_tell_a_bright_clip_from_a_dull_one(
         schedule.step()
     module.eval()
     with torch.no_grad():
-        logits, told, _ = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
+        logits, told = module(module.collate([Draw(0, 1, None), Draw(1, 1, None)]))
     assert logits.argmax(dim=1).tolist() == [0, 1]
     assert (told[0] > told[1]).all()  # the attributes of the bright clip are high
 
