@@ -165,7 +165,7 @@ def across_corpora(recipe: Recipe, source: str, target: str) -> dict[str, Any]:
     """Trained on one corpus, tested on the other, among the classes that both have."""
     plan = across(recipe.clips, source, target)
     answers = answers_of(recipe, plan)
-    shared = sorted({recipe.clips[row].label for row in plan.train}, key=CLASSES.index)
+    shared = sorted({recipe.clips[row].label for row in plan.tests}, key=CLASSES.index)
     places = [CLASSES.index(name) for name in shared]
 
     def masked(values: np.ndarray) -> np.ndarray:

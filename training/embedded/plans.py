@@ -50,14 +50,14 @@ def folds(clips: Sequence[Clip]) -> list[Plan]:
 
 
 def across(clips: Sequence[Clip], source: str, target: str) -> Plan:
-    """Train on `source` alone, test on all of `target`, over the classes that both have."""
+    """Train on all of `source` and nothing else, test on `target`, over the classes both have."""
     labels = {name: {c.label for c in clips if c.corpus == name} for name in (source, target)}
     shared = labels[source] & labels[target]
-    rows = {
-        name: tuple(r for r, c in enumerate(clips) if c.corpus == name and c.label in shared)
-        for name in (source, target)
-    }
-    return Plan(f"{source}-to-{target}", rows[source], rows[target])
+    train = tuple(row for row, clip in enumerate(clips) if clip.corpus == source)
+    tests = tuple(
+        row for row, clip in enumerate(clips) if clip.corpus == target and clip.label in shared
+    )
+    return Plan(f"{source}-to-{target}", train, tests)
 
 
 def _ravdess_folds(clips: Sequence[Clip]) -> dict[tuple[str, str], int]:
