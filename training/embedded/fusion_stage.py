@@ -21,9 +21,12 @@ from training.embedded.speech_encoders import SpeechPretraining
 from training.embedded.text_encoder import spoken
 from training.targets import HALF_RANGE
 
-ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 0.25, 0.75  # the paper's alpha and beta of task 1
+ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 1.5, 0.75
+"""The paper's alpha of task 1, 0.25, loses how strongly an emotion is acted: on strangers, strong
+acting of a line had more arousal in 70 % of pairs instead of 74 %. With 6 it is 80 %, at the cost
+of up to 0.04 of UAR."""
 RATED_WEIGHT = 4.0  # of EmoBank's ratings, which differ little from line to line
-TAUGHT = 0.5  # share of the encoders' own answers in what the voice's part of a target is
+TAUGHT = 0.5  # share of the encoders' own answers in the voice's part of the classes' target
 BRANCH_DROPOUT = 0.1
 VOICE_DROPOUT = 0.3  # of the values in frames of voices: their encoders know these speakers
 Batch = dict[str, Any]
@@ -70,18 +73,18 @@ class FusionTraining(lightning.LightningModule):
 
         The encoders' own heads learnt from mixtures how sure one may be. The labels of speakers
         whom these encoders know by heart would teach that one may be sure of strangers, too
-        (knowledge distillation: Hinton et al. 2015).
+        (knowledge distillation: Hinton et al. 2015). Attributes are all theirs.
         """
         emotions = self.model.config.emotions
         classes = torch.tensor([[p.classes.get(name, 0.0) for name in emotions] for p in pairs])
         attributes = torch.tensor([p.attributes for p in pairs])
         by_voice = 1 - torch.tensor([(p.pull.emotion, *p.pull.attributes) for p in pairs])
-        share = TAUGHT / len(frames) * by_voice
+        share = by_voice / len(frames)
         for name, encoder in self.hearing[0].items():
             logits, heard = encoder.told(*frames[name])
             task = encoder.task
             label = functional.one_hot(task.classes[clips], len(emotions))
-            classes += share[:, :1] * (logits.softmax(dim=1) - label)
+            classes += TAUGHT * share[:, :1] * (logits.softmax(dim=1) - label)
             attributes += share[:, 1:] * HALF_RANGE * (heard - task.attributes[clips])
         return {
             "classes": classes,
