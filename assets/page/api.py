@@ -156,7 +156,8 @@ class Api:
         usable = [path for path in paths if isinstance(path, str)]
         told = [text for path, text in zip(paths, texts, strict=True) if isinstance(path, str)]
         found = iter(self.models.get(self.models.first).predict_many(usable, told))
-        answers, room_s = [], MAX_BATCH_S
+        answers: list[dict[str, Any]] = []
+        room_s: float = MAX_BATCH_S
         for number, path in enumerate(paths, start=1):
             name = Path(path).name if isinstance(path, str) else f"recording {number}"
             answer: Prediction | SerError = SerError(TOO_MUCH)

@@ -52,14 +52,15 @@ def make_bundle(config: EmbeddedConfig) -> None:
 
 def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     """All trainings that `make_bundle` needs: encoders first, then what is built on them."""
-    config, clips = recipe.config, recipe.clips
+    config, clips, shipped = recipe.config, recipe.clips, plans[SHIPPED]
     last: Callable[[EmbeddedConfig, Plan], None] = _bundle
     if config.cross_validate:
         plans, last = [*plans, *_ways_across(clips)], _answers
     else:
-        plans = [plans[SHIPPED]]
+        plans = [shipped]
     _ = recipe.mels  # which all of them read
-    voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in plans]
+    left = [plan for plan in plans if plan == shipped or not _is_trained(config, plan)]
+    voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in left]
     words = partial(_encoder, config, plans[0], "roberta")  # the same for all plans
     bundles = [partial(last, config, plan) for plan in plans]
     for jobs, what in (([words, *voices], "encoders"), (bundles, "fusion")):

@@ -1,6 +1,7 @@
-"""To measure the embedded bundle again never trains anything."""
+"""What is trained already is not trained again, least of all to measure the bundle."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -59,3 +60,20 @@ def test_without_cross_validation_nothing_below_work_is_needed(
     alone = config.model_copy(update={"cross_validate": False})
     making.evaluate_bundle(alone)
     assert measured == [alone]
+
+
+def test_a_plan_that_has_answered_trains_no_encoders_again(
+    config: EmbeddedConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: dict[str, list[Any]] = {}
+    monkeypatch.setattr(making, "run", lambda jobs, what, *_: told.update({what: jobs}))
+    monkeypatch.setattr(Recipe, "mels", None)
+    for name in ("fold0", "fold4", "ravdess-to-nemo"):
+        (config.work / name).mkdir(parents=True)
+        (config.work / name / "answers.npz").touch()
+    making.train_side_by_side(Recipe(config), [Plan(name, (), ()) for name in PLANS[:5]])
+    words, *voices = [job.args[1:] for job in told["encoders"]]
+    assert words[1] == "roberta"
+    heard = ["fold1", "fold2", "fold3", "fold4", "nemo-to-ravdess"]  # the fourth is shipped
+    assert [plan.name for plan, _ in voices] == heard * 2
+    assert len(told["fusion"]) == len(PLANS)
