@@ -16,7 +16,7 @@ def test_the_shipped_file_is_read_and_parts_of_it_are_changed(tmp_path: Path) ->
     config = EmbeddedConfig.read(FILE, told)
     assert (config.data, config.work) == (tmp_path, Path("elsewhere"))
     assert not config.cross_validate
-    assert (config.epochs["whisper"], config.epochs["wavlm"]) == (3, 40)
+    assert (config.epochs["whisper"], config.epochs["wavlm"]) == (3, 50)
 
 
 @pytest.mark.parametrize(
