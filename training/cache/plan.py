@@ -18,7 +18,7 @@ from training.cache.keys import (
     folders_of,
     sources,
 )
-from training.cache.shards import frame_bytes, read_shard
+from training.cache.shards import frame_bytes, read_shards
 from training.config import Config
 
 
@@ -81,8 +81,7 @@ def _held(config: Config, frame: pd.DataFrame, name: str, copies: int) -> np.nda
     """Whether a shard holds the frames of each copy of each row [rows, copies]."""
     held = np.zeros((len(frame), copies), dtype=bool)
     rows = {key: row for row, key in enumerate(zip(frame["id"], sources(frame, name), strict=True))}
-    for index in folders_of(config, name).indexes():
-        shard, table = read_shard(index)
+    for shard, table in read_shards(folders_of(config, name).indexes()):
         if shard.copy < copies:
             keys = zip(table["id"], table["source"], strict=True)
             held[[rows[key] for key in keys if key in rows], shard.copy] = True

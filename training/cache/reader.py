@@ -2,7 +2,6 @@
 
 import mmap
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,10 +16,8 @@ from ser.fusion import EncoderOutput
 from ser.labels import ENCODERS
 from training.cache.keys import TEXT_ENCODERS, Folders, copies_of, folders_of, sources
 from training.cache.memory import BatchMemory
-from training.cache.shards import DTYPES, Shard, read_shard
+from training.cache.shards import DTYPES, Shard, read_shards
 from training.config import Config
-
-INDEX_READERS = 4  # threads that open the indexes
 
 
 @dataclass
@@ -171,8 +168,7 @@ def _read_indexes(name: str, folders: Folders, copies: int) -> tuple[list[Shard]
             f"There are no frames of {name} with these settings in {folders.clean.parent}: "
             "run `python -m training extract` with this configuration first."
         )
-    with ThreadPoolExecutor(INDEX_READERS) as pool:
-        read = list(pool.map(read_shard, paths))
+    read = read_shards(paths)
     tables = [
         table.assign(shard=number, copy=shard.copy) for number, (shard, table) in enumerate(read)
     ]

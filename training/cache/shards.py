@@ -3,6 +3,8 @@
 import hashlib
 import json
 import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,7 @@ from ser.errors import SerError
 FRAMES, INDEX = ".frames", ".parquet"
 DTYPES: Final = {"float16": torch.float16, "bfloat16": torch.bfloat16}
 BYTES_PER_NUMBER: Final = 2  # of either
+INDEX_READERS: Final = 4  # threads that open the indexes
 _METADATA: Final = b"shard"
 _SCHEMA: Final = pa.schema(
     [
@@ -77,6 +80,12 @@ def read_shard(index: Path) -> tuple[Shard, pd.DataFrame]:
         ) from error
     shard = Shard(path=index.with_suffix(FRAMES), **{**told, "shape": tuple(told["shape"])})
     return shard, table.replace_schema_metadata().to_pandas()
+
+
+def read_shards(indexes: Sequence[Path]) -> list[tuple[Shard, pd.DataFrame]]:
+    """`read_shard` for many, several at a time."""
+    with ThreadPoolExecutor(INDEX_READERS) as pool:
+        return list(pool.map(read_shard, indexes))
 
 
 class ShardWriter:
