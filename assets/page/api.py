@@ -160,9 +160,13 @@ class Api:
         room_s: float = MAX_BATCH_S
         for number, path in enumerate(paths, start=1):
             name = Path(path).name if isinstance(path, str) else f"recording {number}"
-            answer: Prediction | SerError = SerError(TOO_MUCH)
-            if room_s > 0:
-                answer = next(found) if isinstance(path, str) else path
+            answer: Prediction | SerError
+            if room_s <= 0:
+                answer = SerError(TOO_MUCH)
+            elif isinstance(path, str):
+                answer = next(found)
+            else:
+                answer = path
             if isinstance(answer, SerError):
                 answers.append({"file": name, "error": str(answer)})
             else:

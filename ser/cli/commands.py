@@ -26,7 +26,7 @@ from ser.cli.arguments import DOCUMENTS
 from ser.cli.info import describe
 from ser.cli.live import live
 from ser.cli.table import OneFileWriter, PipeConsole, RowsWriter
-from ser.cli.writers import ENDINGS, CsvWriter, DocumentWriter, JsonWriter, Writer
+from ser.cli.writers import ENDINGS, CsvWriter, DocumentWriter, JsonWriter, Writer, new_file
 from ser.errors import SerError
 from ser.export import report, textgrid
 from ser.microphone import record as record_sound
@@ -176,7 +176,7 @@ def _output(options: Namespace) -> Iterator[TextIO]:
         yield sys.stdout
         return
     try:
-        stream = options.output.open("x", encoding="utf-8", errors="backslashreplace", newline="\n")
+        stream = new_file(options.output)
     except OSError as error:
         raise SerError(f"{options.output} cannot be written ({error.strerror}).") from error
     with stream:

@@ -11,6 +11,11 @@ from ser.prediction import Prediction
 ENDINGS = {"textgrid": ".TextGrid", "html": ".html"}  # formats of one document for each recording
 
 
+def new_file(path: Path) -> TextIO:
+    """A file for results, which must not be there yet; names that are no text are escaped in it."""
+    return path.open("x", encoding="utf-8", errors="backslashreplace", newline="\n")
+
+
 class Writer(Protocol):
     """Prints what is known of each file, in the order in which it is told."""
 
@@ -96,9 +101,7 @@ class DocumentWriter:
         if path.is_dir():
             path = path / f"{Path(file).stem}{self.ending}"
         try:
-            with path.open(
-                "x", encoding="utf-8", errors="backslashreplace", newline="\n"
-            ) as document:
+            with new_file(path) as document:
                 document.write(text)
         except FileExistsError as error:
             raise SerError(f"{path} exists already. Move it, or choose another folder.") from error
