@@ -51,7 +51,7 @@ class Answers:
         """Write a .npz file, whole or not at all."""
         columns = {name: getattr(self, name) for name in self.__dataclass_fields__}
         with whole_file(path) as partial, partial.open("wb") as file:
-            np.savez(file, **columns)
+            np.savez_compressed(file, **columns)
 
     @classmethod
     def load(cls, path: Path) -> "Answers":
@@ -111,7 +111,7 @@ def _predictions(
 
 def _rows(values: Iterable[Any], told: Sequence[Prediction | None]) -> np.ndarray:
     """Values of the answered rows among NaN for the others."""
-    filled = np.array(list(values), dtype=float)
-    whole = np.full((len(told), *filled.shape[1:]), np.nan)
+    filled = np.array(list(values), dtype=np.float32)
+    whole = np.full((len(told), *filled.shape[1:]), np.nan, dtype=np.float32)
     whole[[answer is not None for answer in told]] = filled
     return whole

@@ -15,8 +15,10 @@ of four of the folds are not shipped; the temperature of each fold is fitted on 
 
 {folds}
 
-From one corpus to the other, over the classes that both have (others left out of training and
-answers); recall of neutral {neutral}:
+"""
+ACROSS_CORPORA: Final = """\
+From one corpus to the other, tested on the classes that both have, no others allowed as answers;
+recall of neutral {neutral}:
 
 {across}
 
@@ -89,8 +91,10 @@ def write_card(metrics: Figures, bundle: Path) -> str:
 
 def folds_part(cv: Figures) -> str:
     """What cross-validation adds."""
-    return FOLDS.format(
-        folds=quality_table(cv, CORPORA),
+    folds = FOLDS.format(folds=quality_table(cv, CORPORA))
+    if not set(ACROSS) <= set(cv):
+        return folds
+    return folds + ACROSS_CORPORA.format(
         across=quality_table(cv, ACROSS),
         neutral=", ".join(f"{cv[key]['recall']['neutral']:.2f}" for key in ACROSS),
     )

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -20,7 +20,7 @@ class EmbeddedConfig(Settings):
     work: Path
     bundle: Path
     seed: int
-    cross_validate: bool
+    measure: Literal["all", "folds", "shipped"]
     processes: Count
     copies: Count
     max_seconds: Annotated[float, Field(ge=1, le=30)]

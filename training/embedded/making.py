@@ -39,7 +39,7 @@ def make_bundle(config: EmbeddedConfig) -> None:
     temperature = 1.0
     if config.processes > 1:
         train_side_by_side(recipe, plans)
-    if config.cross_validate:
+    if config.measure != "shipped":
         answers = [answers_of(recipe, plan) for plan in plans]
         temperature = temperature_without(SHIPPED, answers, recipe)
     made = recipe.bundle(plans[SHIPPED])  # before the one that is there goes
@@ -52,19 +52,24 @@ def make_bundle(config: EmbeddedConfig) -> None:
 
 def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     """All trainings that `make_bundle` needs: encoders first, then what is built on them."""
-    config, clips, shipped = recipe.config, recipe.clips, plans[SHIPPED]
-    last: Callable[[EmbeddedConfig, Plan], None] = _bundle
-    if config.cross_validate:
-        plans, last = [*plans, *_ways_across(clips)], _answers
-    else:
-        plans = [shipped]
+    config, shipped = recipe.config, plans[SHIPPED]
+    measured = measured_plans(recipe, plans)
+    needed = measured or [shipped]
+    last: Callable[[EmbeddedConfig, Plan], None] = _answers if measured else _bundle
     _ = recipe.mels  # which all of them read
-    left = [plan for plan in plans if plan == shipped or not _is_trained(config, plan)]
+    left = [plan for plan in needed if plan == shipped or not _is_trained(config, plan)]
     voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in left]
     words = partial(_encoder, config, plans[0], "roberta")  # the same for all plans
-    bundles = [partial(last, config, plan) for plan in plans]
+    bundles = [partial(last, config, plan) for plan in needed]
     for jobs, what in (([words, *voices], "encoders"), (bundles, "fusion")):
         run(jobs, what, config.processes, config.work / "logs")
+
+
+def measured_plans(recipe: Recipe, plans: Sequence[Plan]) -> list[Plan]:
+    """Those whose answers the figures of the recipe come from; `plans` are its folds."""
+    measure = recipe.config.measure
+    ways = _ways_across(recipe.clips) if measure == "all" else []
+    return [] if measure == "shipped" else [*plans, *ways]
 
 
 def _encoder(config: EmbeddedConfig, plan: Plan, name: str) -> None:
@@ -85,15 +90,13 @@ def _ways_across(clips: Sequence[Clip]) -> list[Plan]:
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
     """`measure_bundle` where all is trained that it needs; SerError where something is not."""
-    if config.cross_validate:
-        clips = Recipe(config).clips
-        plans = [*folds(clips), *_ways_across(clips)]
-        if lacking := [plan.name for plan in plans if not _is_trained(config, plan)]:
-            raise SerError(
-                f"{config.work} has neither answers nor weights of {', '.join(lacking)}: run "
-                "`python -m training embedded` with these settings first, or give "
-                "cross_validate=false."
-            )
+    recipe = Recipe(config)
+    plans = measured_plans(recipe, folds(recipe.clips))
+    if lacking := [plan.name for plan in plans if not _is_trained(config, plan)]:
+        raise SerError(
+            f"{config.work} has neither answers nor weights of {', '.join(lacking)}: run "
+            "`python -m training embedded` with these settings first, or give measure=shipped."
+        )
     measure_bundle(config)
 
 
@@ -106,7 +109,7 @@ def measure_bundle(config: EmbeddedConfig) -> None:
     recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
     metrics: dict[str, Any] = {}
-    if config.cross_validate:
+    if config.measure != "shipped":
         metrics["cv"] = cross_validation(recipe, plans)
     recognizer = Recognizer.from_pretrained(config.bundle, device="cpu", transcriber=None)
     own = ask(recognizer, recipe.clips, recipe.decoded(plans[SHIPPED].tests))
@@ -157,7 +160,7 @@ def cross_validation(recipe: Recipe, plans: Sequence[Plan]) -> dict[str, Any]:
     )
     figures: dict[str, Any] = by_corpus(pooled, clips, CLASSES)
     figures["arousal"] = arousal_by_intensity(pooled, clips)
-    for source, target in WAYS_ACROSS:
+    for source, target in WAYS_ACROSS if recipe.config.measure == "all" else ():
         figures[f"{source}_to_{target}"] = across_corpora(recipe, source, target)
     return {**figures, "folds": len(plans), "temperatures": temperatures, **machine()}
 

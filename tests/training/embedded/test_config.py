@@ -12,16 +12,17 @@ FILE = REPOSITORY / "training" / "configs" / "embedded.yaml"
 
 
 def test_the_shipped_file_is_read_and_parts_of_it_are_changed(tmp_path: Path) -> None:
-    told = [f"data={tmp_path}", "epochs.whisper=3", "work=elsewhere", "cross_validate=false"]
+    told = [f"data={tmp_path}", "epochs.whisper=3", "work=elsewhere", "measure=folds"]
     config = EmbeddedConfig.read(FILE, told)
     assert (config.data, config.work) == (tmp_path, Path("elsewhere"))
-    assert not config.cross_validate
+    assert config.measure == "folds"
     assert (config.epochs["whisper"], config.epochs["wavlm"]) == (3, 50)
 
 
 @pytest.mark.parametrize(
     ("override", "sentence"),
     [
+        ("measure=none", r"measure: .*'all', 'folds' or 'shipped'"),
         ("seed.x=1", r"seed: .* valid integer \(it is {'x': 1}\)"),
         ("epochs.whisper=[", r"The value of epochs\.whisper cannot be read"),
         ("epochs.whisper=0", r"epochs\.whisper: .* greater than or equal to 1"),

@@ -57,7 +57,7 @@ def test_answers_or_weights_of_every_plan_are_enough(
 def test_without_cross_validation_nothing_below_work_is_needed(
     config: EmbeddedConfig, measured: list[EmbeddedConfig]
 ) -> None:
-    alone = config.model_copy(update={"cross_validate": False})
+    alone = config.model_copy(update={"measure": "shipped"})
     making.evaluate_bundle(alone)
     assert measured == [alone]
 
