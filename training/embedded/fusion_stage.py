@@ -22,9 +22,9 @@ from training.embedded.text_encoder import spoken
 from training.targets import HALF_RANGE
 
 ATTRIBUTE_WEIGHT, CLASS_WEIGHT = 1.5, 0.75
-"""The paper's alpha of task 1, 0.25, loses how strongly an emotion is acted: on the strangers of two
-folds, strong acting of a line had more arousal in 70 % of pairs instead of 74 %. With 6 it was 80 %,
-at the cost of up to 0.04 of UAR."""
+"""The paper's alpha of task 1, 0.25, loses how strongly an emotion is acted: on the strangers of
+two folds, strong acting of a line had more arousal in 70 % of pairs instead of 74 %. With 6 it was
+80 %, at the cost of up to 0.04 of UAR."""
 RATED_WEIGHT = 4.0  # of EmoBank's ratings, which differ little from line to line
 TAUGHT = 0.5  # share of the encoders' own answers in the voice's part of the classes' target
 BRANCH_DROPOUT = 0.1
