@@ -67,9 +67,13 @@ def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
 
 def measured_plans(recipe: Recipe, plans: Sequence[Plan]) -> list[Plan]:
     """Those whose answers the figures of the recipe come from; `plans` are its folds."""
-    measure = recipe.config.measure
-    ways = _ways_across(recipe.clips) if measure == "all" else []
-    return [] if measure == "shipped" else [*plans, *ways]
+    return [] if recipe.config.measure == "shipped" else [*plans, *ways_across(recipe)]
+
+
+def ways_across(recipe: Recipe) -> list[Plan]:
+    """From corpus to corpus, where they are measured."""
+    ways = WAYS_ACROSS if recipe.config.measure == "all" else ()
+    return [across(recipe.clips, source, target) for source, target in ways]
 
 
 def _encoder(config: EmbeddedConfig, plan: Plan, name: str) -> None:
@@ -82,10 +86,6 @@ def _bundle(config: EmbeddedConfig, plan: Plan) -> None:
 
 def _answers(config: EmbeddedConfig, plan: Plan) -> None:
     answers_of(Recipe(config), plan)
-
-
-def _ways_across(clips: Sequence[Clip]) -> list[Plan]:
-    return [across(clips, source, target) for source, target in WAYS_ACROSS]
 
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
@@ -160,14 +160,13 @@ def cross_validation(recipe: Recipe, plans: Sequence[Plan]) -> dict[str, Any]:
     )
     figures: dict[str, Any] = by_corpus(pooled, clips, CLASSES)
     figures["arousal"] = arousal_by_intensity(pooled, clips)
-    for source, target in WAYS_ACROSS if recipe.config.measure == "all" else ():
-        figures[f"{source}_to_{target}"] = across_corpora(recipe, source, target)
+    for plan in ways_across(recipe):
+        figures[plan.name.replace("-", "_")] = across_corpora(recipe, plan)
     return {**figures, "folds": len(plans), "temperatures": temperatures, **machine()}
 
 
-def across_corpora(recipe: Recipe, source: str, target: str) -> dict[str, Any]:
+def across_corpora(recipe: Recipe, plan: Plan) -> dict[str, Any]:
     """Trained on one corpus, tested on the other, among the classes that both have."""
-    plan = across(recipe.clips, source, target)
     answers = answers_of(recipe, plan)
     shared = sorted({recipe.clips[row].label for row in plan.tests}, key=CLASSES.index)
     places = [CLASSES.index(name) for name in shared]

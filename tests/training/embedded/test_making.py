@@ -54,6 +54,16 @@ def test_answers_or_weights_of_every_plan_are_enough(
     assert measured == [config]
 
 
+def test_the_folds_alone_need_no_way_across(
+    config: EmbeddedConfig, measured: list[EmbeddedConfig]
+) -> None:
+    for name in PLANS[:5]:
+        (config.work / name / "bundle").mkdir(parents=True)
+    folds_only = config.model_copy(update={"measure": "folds"})
+    making.evaluate_bundle(folds_only)
+    assert measured == [folds_only]
+
+
 def test_without_cross_validation_nothing_below_work_is_needed(
     config: EmbeddedConfig, measured: list[EmbeddedConfig]
 ) -> None:
