@@ -35,6 +35,11 @@ ACROSS: Final = {
     "ravdess_to_nemo": "trained on RAVDESS alone, tested on nEMO",
     "nemo_to_ravdess": "trained on nEMO alone, tested on RAVDESS",
 }
+IN_FOLDS: Final = "RAVDESS, all 20 actors in five folds"
+WITHOUT: Final = {
+    "voice": "the voice alone",
+    "voice_and_words": "with words of the same emotion",
+}
 CONDITIONS: Final = {
     "noise_10_db": "noise at 10 dB (ESC-10 clips kept from training)",
     "room": "simulated rooms",
@@ -67,8 +72,8 @@ def write_card(metrics: Figures, bundle: Path) -> str:
                 for name in CORPORA
             ],
         ),
-        conditions=conditions_table(held["conditions"]),
-        without=without_table(held["without"]),
+        conditions=conditions_table(held["conditions"], metrics.get("cv")),
+        without=without_table(held["without"], metrics.get("cv")),
         pairs=widest["arousal"]["pairs"],
         strong=told(widest["arousal"], "strong_above_normal"),
         sad=told(widest["arousal"], "strong_above_normal_sad"),
@@ -152,23 +157,31 @@ def quality_table(figures: Figures, names: Mapping[str, str]) -> str:
     return table(header, rows)
 
 
-def conditions_table(conditions: Figures) -> str:
-    """UAR lost under each condition, a column for each corpus."""
+def conditions_table(held: Figures, cv: Figures | None) -> str:
+    """UAR lost under each condition, a column for each corpus, and RAVDESS in all folds first."""
     return table(
-        ["UAR lost", *SPOKEN.values()],
+        ["UAR lost", *([IN_FOLDS] if cv else []), *SPOKEN.values()],
         [
-            [name, *(told(conditions[key][corpus], "lost") for corpus in SPOKEN)]
+            [
+                name,
+                *([told(cv["conditions"][key]["ravdess"], "lost")] if cv else []),
+                *(told(held[key][corpus], "lost") for corpus in SPOKEN),
+            ]
             for key, name in CONDITIONS.items()
         ],
     )
 
 
-def without_table(without: Figures) -> str:
+def without_table(held: Figures, cv: Figures | None) -> str:
     """UAR lost when an encoder's part is replaced by its mean over the training data."""
     return table(
-        ["without", "the voice alone", "with words of the same emotion"],
+        ["without", *([IN_FOLDS] if cv else []), *WITHOUT.values()],
         [
-            [ENCODER_NAMES[name], *(told(without[key][name], "lost") for key in without)]
+            [
+                ENCODER_NAMES[name],
+                *([told(cv["without"]["voice"][name], "lost")] if cv else []),
+                *(told(held[key][name], "lost") for key in WITHOUT),
+            ]
             for name in ENCODERS
         ],
     )

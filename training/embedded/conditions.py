@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,12 +25,21 @@ TEST_ROOMS, TEST_SEED = 40, 1_000_003  # rooms that no training seed simulates
 SNR_DB: Final = 10.0
 MP3_BITS: Final = 32_000
 
+CONDITIONS: Final = (
+    "noise_10_db",
+    "room",
+    "level_minus_20_db",
+    "level_plus_6_db",
+    "telephone_8_khz",
+    "mp3_32_kbit_s",
+)
 Condition = Callable[[Clip, np.ndarray], np.ndarray]
 """Changes the samples [T] of a clip; the same clip is always changed in the same way."""
 
 
+@cache
 def conditions(esc10: Path) -> dict[str, Condition]:
-    """By name. The noises are those of ESC-10's fold that no training hears."""
+    """Those of `CONDITIONS` by name, with the noises of ESC-10's fold that no training hears."""
     noises = recordings(esc10, of_tests=True)
     noise, rooms = (
         recorded_noise(len(noises), noises.__getitem__),
@@ -44,14 +54,15 @@ def conditions(esc10: Path) -> dict[str, Condition]:
         random = copy_generator(TEST_SEED, clip.id, 1)
         return reverberate(samples, rooms[int(random.integers(len(rooms)))])
 
-    return {
-        "noise_10_db": noisy,
-        "room": in_room,
-        "level_minus_20_db": lambda _, samples: samples * 10 ** (-20 / 20),
-        "level_plus_6_db": lambda _, samples: np.clip(samples * 10 ** (6 / 20), -1, 1),
-        "telephone_8_khz": lambda _, samples: through_telephone(samples),
-        "mp3_32_kbit_s": lambda _, samples: as_mp3(samples),
-    }
+    changes: tuple[Condition, ...] = (
+        noisy,
+        in_room,
+        lambda _, samples: samples * 10 ** (-20 / 20),
+        lambda _, samples: np.clip(samples * 10 ** (6 / 20), -1, 1),
+        lambda _, samples: through_telephone(samples),
+        lambda _, samples: as_mp3(samples),
+    )
+    return dict(zip(CONDITIONS, changes, strict=True))
 
 
 def as_mp3(samples: np.ndarray) -> np.ndarray:
@@ -73,9 +84,7 @@ def as_mp3(samples: np.ndarray) -> np.ndarray:
     return np.concatenate(frames)[: len(samples)].astype(np.float32)
 
 
-def changed(clip: Clip, condition: Condition | None) -> Waveform:
-    """The clip's sound under a condition, or as it is."""
-    waveform = load_audio(clip.path)
-    if condition is None:
-        return waveform
-    return Waveform(np.asarray(condition(clip, waveform.samples), dtype=np.float32))
+def changed(clip: Clip, condition: Condition) -> Waveform:
+    """The clip's sound under a condition."""
+    samples = condition(clip, load_audio(clip.path).samples)
+    return Waveform(np.asarray(samples, dtype=np.float32))

@@ -3,6 +3,7 @@
 import platform
 import time
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -94,7 +95,7 @@ def under_conditions(
     classes, rows = recognizer.bundle.config.fusion.emotions, answers.rows.tolist()
     figures: dict[str, Any] = {}
     for name, condition in conditions(esc10).items():
-        after = ask(recognizer, clips, rows, sound=lambda c, how=condition: changed(c, how))  # type: ignore[misc]
+        after = ask(recognizer, clips, rows, sound=partial(changed, condition=condition))
         figures[name] = {
             corpus: uar_lost(
                 of_corpus(answers, clips, corpus), of_corpus(after, clips, corpus), clips, classes

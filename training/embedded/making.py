@@ -6,29 +6,26 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from ser.bundle import Bundle
 from ser.errors import SerError
 from ser.recognizer import Recognizer
 from training.corpora import Clip
-from training.embedded.answers import Answers, ask, joined
+from training.embedded.answers import ask
 from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
-from training.embedded.evaluate import (
-    by_corpus,
-    held_out_figures,
-    machine,
-    regions_of_emotions,
+from training.embedded.cross_validation import (
+    answers_of,
+    asked_of,
+    cross_validation,
+    temperature_without,
+    ways_across,
 )
-from training.embedded.figures import arousal_by_intensity, fitted_temperature, quality
-from training.embedded.plans import SHIPPED, Plan, across, folds
-from training.embedded.recipe import BUNDLE, CLASSES, Recipe
+from training.embedded.evaluate import held_out_figures, machine, regions_of_emotions
+from training.embedded.plans import SHIPPED, Plan, folds
+from training.embedded.recipe import BUNDLE, Recipe
 from training.embedded.side_by_side import run
 
-ANSWERS = "answers.npz"  # of a plan's weights, below its folder
 VOICES = ("wavlm", "whisper")  # the longer training first
-WAYS_ACROSS = (("ravdess", "nemo"), ("nemo", "ravdess"))
 REGIONS_FROM = "RAVDESS actors whom its training never heard"
 
 
@@ -70,12 +67,6 @@ def measured_plans(recipe: Recipe, plans: Sequence[Plan]) -> list[Plan]:
     return [] if recipe.config.measure == "shipped" else [*plans, *ways_across(recipe)]
 
 
-def ways_across(recipe: Recipe) -> list[Plan]:
-    """From corpus to corpus, where they are measured."""
-    ways = WAYS_ACROSS if recipe.config.measure == "all" else ()
-    return [across(recipe.clips, source, target) for source, target in ways]
-
-
 def _encoder(config: EmbeddedConfig, plan: Plan, name: str) -> None:
     Recipe(config).encoder(name, plan)
 
@@ -85,7 +76,8 @@ def _bundle(config: EmbeddedConfig, plan: Plan) -> None:
 
 
 def _answers(config: EmbeddedConfig, plan: Plan) -> None:
-    answers_of(Recipe(config), plan)
+    for name in asked_of(plan):
+        answers_of(Recipe(config), plan, name)
 
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
@@ -101,7 +93,10 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
 
 
 def _is_trained(config: EmbeddedConfig, plan: Plan) -> bool:
-    return any((config.work / plan.name / left).exists() for left in (ANSWERS, BUNDLE))
+    folder = config.work / plan.name
+    return (folder / BUNDLE).exists() or all(
+        (folder / f"{name}.npz").exists() for name in asked_of(plan)
+    )
 
 
 def measure_bundle(config: EmbeddedConfig) -> None:
@@ -133,49 +128,3 @@ def kept_out(clips: Sequence[Clip], plan: Plan) -> dict[str, list[str]]:
     for row in plan.tests:
         kept.setdefault(clips[row].corpus, set()).add(clips[row].speaker)
     return {corpus: sorted(speakers) for corpus, speakers in kept.items()}
-
-
-def answers_of(recipe: Recipe, plan: Plan) -> Answers:
-    """What the plan's weights say of the speakers kept from them, at temperature 1."""
-    path = recipe.config.work / plan.name / ANSWERS
-    if not path.exists():
-        recognizer = Recognizer.from_pretrained(recipe.bundle(plan), device="cpu", transcriber=None)
-        ask(recognizer, recipe.clips, recipe.decoded(plan.tests)).save(path)
-    return Answers.load(path)
-
-
-def temperature_without(fold: int, answers: Sequence[Answers], recipe: Recipe) -> float:
-    """Fitted on the answers of all other folds: their speakers are not those of `fold`."""
-    others = joined([own for number, own in enumerate(answers) if number != fold])
-    return fitted_temperature(others, recipe.clips, CLASSES)
-
-
-def cross_validation(recipe: Recipe, plans: Sequence[Plan]) -> dict[str, Any]:
-    """Figures of the recipe: every known speaker answered by weights that never met them."""
-    clips = recipe.clips
-    answers = [answers_of(recipe, plan) for plan in plans]
-    temperatures = [temperature_without(number, answers, recipe) for number in range(len(answers))]
-    pooled = joined(
-        [own.at_temperature(value) for own, value in zip(answers, temperatures, strict=True)]
-    )
-    figures: dict[str, Any] = by_corpus(pooled, clips, CLASSES)
-    figures["arousal"] = arousal_by_intensity(pooled, clips)
-    for plan in ways_across(recipe):
-        figures[plan.name.replace("-", "_")] = across_corpora(recipe, plan)
-    return {**figures, "folds": len(plans), "temperatures": temperatures, **machine()}
-
-
-def across_corpora(recipe: Recipe, plan: Plan) -> dict[str, Any]:
-    """Trained on one corpus, tested on the other, among the classes that both have."""
-    answers = answers_of(recipe, plan)
-    shared = sorted({recipe.clips[row].label for row in plan.tests}, key=CLASSES.index)
-    places = [CLASSES.index(name) for name in shared]
-
-    def masked(values: np.ndarray) -> np.ndarray:
-        kept = values[..., places]
-        return kept / kept.sum(axis=-1, keepdims=True)
-
-    own = Answers(
-        answers.rows, masked(answers.probabilities), answers.attributes, masked(answers.without)
-    )
-    return quality(own, recipe.clips, shared)

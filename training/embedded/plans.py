@@ -10,6 +10,7 @@ from training.corpora import Clip
 from training.splits import is_unknown
 
 FOLDS = 5
+FOLD_NAMES = tuple(f"fold{number}" for number in range(FOLDS))
 SHIPPED = 4  # the fold whose weights are the bundle
 NEMO_PAIRS = (("EB0", "IC0"), ("KS0", "MK0"), ("SM0", "TP0"), (), ("KD0", "WR0"))
 """nEMO's eight speakers make four pairs, so one of the five folds keeps none of them out."""
@@ -41,11 +42,11 @@ def folds(clips: Sequence[Clip]) -> list[Plan]:
         )
     return [
         Plan(
-            f"fold{number}",
+            name,
             tuple(row for row, own in enumerate(placed) if own != number),
             tuple(row for row, own in enumerate(placed) if own == number),
         )
-        for number in range(FOLDS)
+        for number, name in enumerate(FOLD_NAMES)
     ]
 
 

@@ -37,6 +37,7 @@ from training.embedded.plans import Plan
 from training.embedded.pretrain import pretrain, restore
 from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
+    ATTENTION_WIDTH,
     SpeechPretraining,
     Task,
     WavlmPretraining,
@@ -250,8 +251,8 @@ class Recipe:
             restore(encoder, work / name)  # with the heads, which bundles do without
         model = FusionModel(
             FusionConfig(
-                encoder_widths=encoders.widths, emotions=CLASSES, attention_width=64,
-                projection_width=96, lstm_width=128,
+                encoder_widths=encoders.widths, emotions=CLASSES,
+                attention_width=ATTENTION_WIDTH, projection_width=96, lstm_width=128,
             )
         )  # fmt: skip
         lines = [line for line in self.lines if line.split == "train"]

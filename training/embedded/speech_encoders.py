@@ -47,6 +47,7 @@ INITIAL_STD = 0.06
 POSITION_SCALE = 0.25
 LOWEST_HZ, HIGHEST_HZ = 60.0, 7600.0
 LEVEL_BIAS = 0.3  # beside waveforms of variance 1
+ATTENTION_WIDTH = 64  # of the pooling, with which the fusion begins
 LABEL_SMOOTHING = 0.1
 MIXED_BATCHES = 0.5
 ATTRIBUTE_WEIGHT = 0.7
@@ -124,7 +125,7 @@ class SpeechPretraining(lightning.LightningModule, ABC):
     def __init__(self, encoder: nn.Module, width: int, task: Task) -> None:
         super().__init__()
         self.encoder, self.task = encoder, task
-        self.pooling = AttentiveStatisticsPooling(width, attention_width=64)
+        self.pooling = AttentiveStatisticsPooling(width, ATTENTION_WIDTH)
         self.dropout = nn.Dropout(0.2)
         self.output = nn.Linear(2 * width, len(task.emotions) + len(ATTRIBUTES))
 

@@ -9,9 +9,15 @@ import numpy as np
 import pytest
 import torch
 
-from ser.fusion import EncoderOutput, FusionConfig, FusionModel
+from ser.fusion import EncoderHead, EncoderOutput, FusionConfig, FusionModel
+from ser.pooling import AttentiveStatisticsPooling
 from training.corpora import Clip, Line
-from training.embedded.fusion_stage import BRANCH_DROPOUT, FusionTraining
+from training.embedded.fusion_stage import (
+    BRANCH_DROPOUT,
+    NO_VOICE,
+    FusionTraining,
+    intensity_loss,
+)
 from training.embedded.pairing import VOICE_ALONE, WORDS_ALONE, Pair, Pairing, Weights
 from training.embedded.speech_data import Draw
 
@@ -28,6 +34,7 @@ class Voice:
         self.task = SimpleNamespace(
             classes=torch.tensor([0]), attributes=torch.tensor([[1 / 3, -1 / 3, 0.0]])
         )
+        self.pooling = AttentiveStatisticsPooling(4, 4)
         self.says = torch.tensor(chances).log(), torch.tensor([arousal, 0.0, 0.0])
 
     def told(self, hidden: torch.Tensor, mask: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -62,6 +69,16 @@ def training() -> FusionTraining:
     clips = [Clip(Path("x.wav"), "ravdess", "01", "angry", text="own words")]
     voices = cast(Any, {"whisper": Voice((0.8, 0.2), 0.6), "wavlm": Voice((0.6, 0.4), 0.2)})
     return FusionTraining(model, voices, cast(Any, Words()), Pairing(clips, [*lines, rated]), 10)
+
+
+def test_the_fusion_begins_with_what_each_voice_encoder_attends_to(
+    training: FusionTraining,
+) -> None:
+    for name in VOICES:
+        head = cast(EncoderHead, training.model.heads[name])
+        learnt = training.hearing[0][name].pooling.state_dict()
+        for key, value in head.pooling.state_dict().items():
+            torch.testing.assert_close(value, learnt[key])
 
 
 def heard(training: FusionTraining, pair: Pair) -> dict[str, np.ndarray]:
@@ -126,3 +143,19 @@ def test_a_step_learns_from_classes_and_ratings(training: FusionTraining) -> Non
     loss = training.training_step(batch, 0)
     loss.backward()
     assert all(p.grad is not None for p in training.model.parameters() if p.requires_grad)
+
+
+def test_voices_are_told_by_their_class_and_words_alone_are_none(training: FusionTraining) -> None:
+    batch = training.collate([Draw(0, 0, seed) for seed in range(64)])
+    spoken = batch["encoded"]["whisper"].mask.any(dim=1) | batch["encoded"]["wavlm"].mask.any(dim=1)
+    assert batch["voices"].tolist() == [0 if heard else NO_VOICE for heard in spoken]
+
+
+def test_only_differences_within_a_class_cost_intensity() -> None:
+    voices = torch.tensor([0, 0, 0, 1, 1, NO_VOICE, NO_VOICE])
+    shared = torch.tensor([2.0, 2, 2, -1, -1, 5, 0])
+    assert intensity_loss(shared, voices) == 0
+    apart = shared + torch.tensor([1.0, 0, 0, 0, 3, 0, 0])
+    # Four pairs: two differ by 1, one by 0, that of the other class by 3.
+    assert intensity_loss(apart, voices) == pytest.approx((1 + 1 + 0 + 9) / 4)
+    assert intensity_loss(apart[2:4], voices[2:4]) == 0

@@ -8,6 +8,7 @@ import pytest
 from ser.errors import SerError
 from tests.conftest import REPOSITORY
 from training.embedded import making
+from training.embedded.conditions import CONDITIONS
 from training.embedded.config import EmbeddedConfig
 from training.embedded.plans import Plan
 from training.embedded.recipe import Recipe
@@ -32,15 +33,25 @@ def measured(monkeypatch: pytest.MonkeyPatch) -> list[EmbeddedConfig]:
     return begun
 
 
+def has_answered(config: EmbeddedConfig, name: str) -> None:
+    """The plan's answers are there: to clips as they are and, for folds, under all conditions."""
+    (config.work / name).mkdir(parents=True)
+    for file in ("answers", *(CONDITIONS if name.startswith("fold") else ())):
+        (config.work / name / f"{file}.npz").touch()
+
+
 def test_what_was_never_trained_is_told_instead_of_trained(
     config: EmbeddedConfig, measured: list[EmbeddedConfig]
 ) -> None:
     with pytest.raises(SerError, match=r"of fold0, fold1, .*: run `python -m training embedded`"):
         making.evaluate_bundle(config)
     for name in PLANS[:-1]:
-        (config.work / name).mkdir(parents=True)
-        (config.work / name / "answers.npz").touch()
+        has_answered(config, name)
     with pytest.raises(SerError, match="nor weights of nemo-to-ravdess: "):
+        making.evaluate_bundle(config)
+    has_answered(config, PLANS[-1])
+    (config.work / "fold3" / "room.npz").unlink()
+    with pytest.raises(SerError, match="nor weights of fold3: "):
         making.evaluate_bundle(config)
     assert not measured
 
@@ -79,8 +90,7 @@ def test_a_plan_that_has_answered_trains_no_encoders_again(
     monkeypatch.setattr(making, "run", lambda jobs, what, *_: told.update({what: jobs}))
     monkeypatch.setattr(Recipe, "mels", None)
     for name in ("fold0", "fold4", "ravdess-to-nemo"):
-        (config.work / name).mkdir(parents=True)
-        (config.work / name / "answers.npz").touch()
+        has_answered(config, name)
     making.train_side_by_side(Recipe(config), [Plan(name, (), ()) for name in PLANS[:5]])
     words, *voices = [job.args[1:] for job in told["encoders"]]
     assert words[1] == "roberta"
