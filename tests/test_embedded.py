@@ -1,6 +1,7 @@
 """The bundle in the repository: its size, its figures, its behaviour on real and made speech."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +16,12 @@ from tests.conftest import REPOSITORY
 from training.corpora import read_iesc, read_nemo, read_ravdess
 from training.corpora.base import audio_files
 from training.embedded.answers import ask
+from training.embedded.config import EmbeddedConfig
+from training.embedded.cross_validation import cross_validation
 from training.embedded.evaluate import BAD_WORDS, HAPPY_WORDS, by_corpus, regions_of_emotions
 from training.embedded.figures import arousal_by_intensity
 from training.embedded.plans import SHIPPED, folds
+from training.embedded.recipe import Recipe
 from training.embedded.store import speech_of
 
 EXAMPLES = sorted((REPOSITORY / "assets" / "examples").glob("*.flac"))
@@ -79,6 +83,28 @@ def test_the_stored_figures_are_what_the_weights_give(
     assert [region.emotion for region in stored] == [region.emotion for region in found]
     for own, kept in zip(found, stored, strict=True):
         assert own.mean == pytest.approx(kept.mean, abs=0.05)
+
+
+def test_the_kept_answers_of_the_folds_give_the_stored_figures(
+    recognizer: Recognizer, data_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They were given under the settings of the recipe, and nothing is trained to read them."""
+    monkeypatch.setattr(Recipe, "bundle", None)
+    work = shutil.copytree(REPOSITORY / "training" / "embedded" / "folds", tmp_path / "work")
+    file = REPOSITORY / "training" / "configs" / "embedded.yaml"
+    recipe = Recipe.begun(EmbeddedConfig.read(file, [f"data={data_dir}", f"work={work}"]))
+    measured = cross_validation(recipe, folds(recipe.clips))
+    stored = recognizer.bundle.metrics["cv"]
+    assert set(measured) == set(stored)
+    assert recognizer.bundle.config.temperature == pytest.approx(measured["temperatures"][SHIPPED])
+    for name in ("ravdess", "nemo", "iesc", "ravdess_to_nemo", "nemo_to_ravdess"):
+        for figure in ("uar", "uar_interval_95", "expected_calibration_error"):
+            assert measured[name][figure] == pytest.approx(stored[name][figure], abs=1e-3)
+    for name, figures in stored["conditions"].items():
+        lost = figures["ravdess"]["lost"]
+        assert measured["conditions"][name]["ravdess"]["lost"] == pytest.approx(lost, abs=1e-3)
+    arousal = stored["arousal"]["strong_above_normal"]
+    assert measured["arousal"]["strong_above_normal"] == pytest.approx(arousal, abs=1e-3)
 
 
 def test_words_move_the_answer_of_a_neutral_voice(recognizer: Recognizer, data_dir: Path) -> None:

@@ -55,6 +55,12 @@ def answers_of(recipe: Recipe, plan: Plan, name: str = ANSWERS) -> Answers:
     return Answers.load(path)
 
 
+def ask_plan(recipe: Recipe, plan: Plan) -> None:
+    """Have all answers of a plan that the figures need."""
+    for name in asked_of(plan):
+        answers_of(recipe, plan, name)
+
+
 def temperature_without(fold: int, answers: Sequence[Answers], recipe: Recipe) -> float:
     """Fitted on the answers of all other folds: their speakers are not those of `fold`."""
     others = joined([own for number, own in enumerate(answers) if number != fold])

@@ -1,12 +1,14 @@
 """The commands: train the folds, ship one of them, measure it, and write down how good it is."""
 
+import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
-from ser.bundle import Bundle
+from ser.bundle import CONFIG, Bundle
 from ser.errors import SerError
 from ser.recognizer import Recognizer
 from training.corpora import Clip
@@ -15,13 +17,14 @@ from training.embedded.card import summary, write_card
 from training.embedded.config import EmbeddedConfig
 from training.embedded.cross_validation import (
     answers_of,
+    ask_plan,
     asked_of,
     cross_validation,
     temperature_without,
     ways_across,
 )
 from training.embedded.evaluate import held_out_figures, machine, regions_of_emotions
-from training.embedded.plans import SHIPPED, Plan, folds
+from training.embedded.plans import FOLD_NAMES, SHIPPED, Plan, folds
 from training.embedded.recipe import BUNDLE, Recipe
 from training.embedded.side_by_side import run
 
@@ -30,21 +33,39 @@ REGIONS_FROM = "RAVDESS actors whom its training never heard"
 
 
 def make_bundle(config: EmbeddedConfig) -> None:
-    """Train what is left, ship one fold's weights, measure them, tell how good they are."""
+    """Train what is left, ship one fold's weights, measure them, tell how good they are.
+
+    SerError where `bundle` is a folder of something else.
+    """
+    _refuse_other_folder(config.bundle)
     recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
-    temperature = 1.0
     if config.processes > 1:
         train_side_by_side(recipe, plans)
+    made = recipe.bundle(plans[SHIPPED])
+    for plan in measured_plans(recipe, plans):
+        ask_plan(recipe, plan)
+    temperature = 1.0
     if config.measure != "shipped":
         answers = [answers_of(recipe, plan) for plan in plans]
         temperature = temperature_without(SHIPPED, answers, recipe)
-    made = recipe.bundle(plans[SHIPPED])  # before the one that is there goes
-    shutil.rmtree(config.bundle, ignore_errors=True)
-    shutil.copytree(made, config.bundle)
-    shipped = Bundle.load(config.bundle)
-    Bundle(replace(shipped.config, temperature=temperature), shipped.model).save(config.bundle)
+    _replace_bundle(config.bundle, made, temperature)  # only now, when all is trained
     measure_bundle(config)
+
+
+def _refuse_other_folder(bundle: Path) -> None:
+    if bundle.exists() and not (bundle / CONFIG).exists():
+        raise SerError(f"{bundle} is no bundle, and would be replaced: give bundle=FOLDER.")
+
+
+def _replace_bundle(folder: Path, made: Path, temperature: float) -> None:
+    partial_folder = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial_folder, ignore_errors=True)
+    shutil.copytree(made, partial_folder)
+    bundle = Bundle.load(partial_folder)
+    Bundle(replace(bundle.config, temperature=temperature), bundle.model).save(partial_folder)
+    shutil.rmtree(folder, ignore_errors=True)
+    os.replace(partial_folder, folder)
 
 
 def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
@@ -76,18 +97,30 @@ def _bundle(config: EmbeddedConfig, plan: Plan) -> None:
 
 
 def _answers(config: EmbeddedConfig, plan: Plan) -> None:
-    for name in asked_of(plan):
-        answers_of(Recipe(config), plan, name)
+    recipe = Recipe(config)
+    if plan.name == FOLD_NAMES[SHIPPED]:
+        recipe.bundle(plan)  # which ships, whatever has answered before
+    ask_plan(recipe, plan)
 
 
 def evaluate_bundle(config: EmbeddedConfig) -> None:
-    """`measure_bundle` where all is trained that it needs; SerError where something is not."""
+    """`measure_bundle` where all is trained that it needs; SerError where something is not.
+
+    Nor is a bundle measured on other speakers than those that it was made without.
+    """
     recipe = Recipe(config)
-    plans = measured_plans(recipe, folds(recipe.clips))
+    in_folds = folds(recipe.clips)
+    plans = measured_plans(recipe, in_folds)
     if lacking := [plan.name for plan in plans if not _is_trained(config, plan)]:
         raise SerError(
             f"{config.work} has neither answers nor weights of {', '.join(lacking)}: run "
             "`python -m training embedded` with these settings first, or give measure=shipped."
+        )
+    kept = Bundle.load(config.bundle).metrics.get("kept_out")
+    if kept not in (None, kept_out(recipe.clips, in_folds[SHIPPED])):
+        raise SerError(
+            f"{config.data} holds other recordings than {config.bundle} was made from: by them "
+            "other speakers would have been kept from training."
         )
     measure_bundle(config)
 
@@ -100,17 +133,21 @@ def _is_trained(config: EmbeddedConfig, plan: Plan) -> bool:
 
 
 def measure_bundle(config: EmbeddedConfig) -> None:
-    """Measure the written bundle, and the folds by their answers; write metrics.json and card."""
+    """Measure the written bundle, and the folds by their answers; write metrics.json and card.
+
+    What `measure` leaves out stays as it was measured before for this bundle.
+    """
     recipe = Recipe.begun(config)
     plans = folds(recipe.clips)
-    metrics: dict[str, Any] = {}
-    if config.measure != "shipped":
-        metrics["cv"] = cross_validation(recipe, plans)
     recognizer = Recognizer.from_pretrained(config.bundle, device="cpu", transcriber=None)
-    own = ask(recognizer, recipe.clips, recipe.decoded(plans[SHIPPED].tests))
+    cv = recognizer.bundle.metrics.get("cv", {})
+    if config.measure != "shipped":
+        cv = cv | cross_validation(recipe, plans)
+    own = ask(recognizer, recipe.clips, plans[SHIPPED].tests)
     held_out = held_out_figures(recognizer, own, recipe.clips, recipe.lines, config.data / "esc10")
+    metrics: dict[str, Any] = {"cv": cv} if cv else {}
     metrics |= {
-        "summary": summary(metrics.get("cv", held_out)),
+        "summary": summary(cv or held_out),
         "held_out": held_out | machine(),
         "kept_out": kept_out(recipe.clips, plans[SHIPPED]),
         "regions": regions_of_emotions(own, recipe.clips),

@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Sampler
 from training.embedded.speech_data import AsDrawn
 
 LAST = "last"  # the newest epoch is kept, to go on from
+CHECKPOINT = f"{LAST}.ckpt"
 MALLOPT = {"M_MMAP_MAX": (-4, 0), "M_TRIM_THRESHOLD": (-1, -1), "M_TOP_PAD": (-2, 2**28)}
 """The numbers of glibc's malloc.h, and what they are set to."""
 
@@ -32,7 +33,7 @@ def pretrain(
     `collate` makes batches of what the samplers draw; `tuning`, where given, is only watched.
     """
     _keep_freed_memory()
-    last = folder / f"{LAST}.ckpt"
+    last = folder / CHECKPOINT
     trainer = lightning.Trainer(
         default_root_dir=folder,
         max_epochs=epochs,
@@ -73,7 +74,7 @@ def _keep_freed_memory() -> None:
 
 def restore(module: lightning.LightningModule, folder: Path) -> None:
     """Give `module` the weights of the last epoch in `folder`."""
-    weights = torch.load(folder / f"{LAST}.ckpt", map_location="cpu", weights_only=False)
+    weights = torch.load(folder / CHECKPOINT, map_location="cpu", weights_only=False)
     module.load_state_dict(weights["state_dict"])
 
 

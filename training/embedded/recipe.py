@@ -1,5 +1,6 @@
 """All stages of the embedded bundle in order; a stage that is complete is not run again."""
 
+import hashlib
 import json
 import logging
 import os
@@ -34,7 +35,7 @@ from training.embedded.fusion_stage import FusionTraining
 from training.embedded.noise import Noises, load_noises
 from training.embedded.pairing import Pairing
 from training.embedded.plans import Plan
-from training.embedded.pretrain import pretrain, restore
+from training.embedded.pretrain import CHECKPOINT, pretrain, restore
 from training.embedded.speech_data import BalancedBatches, class_indexes
 from training.embedded.speech_encoders import (
     ATTENTION_WIDTH,
@@ -56,8 +57,10 @@ CLASSES: Final = tuple(name for name in EMOTIONS if name not in ("contempt", "ot
 """There is no open data here for contempt and other."""
 TEXT_CLASSES: Final = tuple(name for name in CLASSES if name != "calm")
 TEXT_BATCH: Final = 128
+VERSION: Final = 2  # of this code: raised whenever the same settings make other weights
 REMEMBERED: Final = ("seed", "copies", "max_seconds", "batch_size", "per_epoch", "epochs")
 BUNDLE: Final = "bundle"  # below a plan's folder
+FUSION: Final = "fusion"
 WHISPER_CONTEXT: Final = "real_frames"
 CPU: Final = torch.device("cpu")
 
@@ -109,21 +112,31 @@ class Recipe:
 
     @classmethod
     def begun(cls, config: EmbeddedConfig) -> "Recipe":
-        """Remember the settings that `work` is made with; SerError where it was begun with others.
+        """Remember what `work` is made with; SerError where it was begun with something else.
 
-        What it holds is taken as it is, so it must not be mixed.
+        What it holds is taken as it is, so it must not be mixed. Clips are known by their place
+        among all, so the recordings must be the same, too.
         """
+        recipe = cls(config)
+        ids = "\n".join(clip.id for clip in recipe.clips)
         settings = {name: getattr(config, name) for name in REMEMBERED}
+        settings |= {"version": VERSION, "clips": hashlib.sha256(ids.encode()).hexdigest()}
         file = config.work / "settings.json"
         if not file.exists():
             write_text(file, json.dumps(settings, indent=2))
         before = json.loads(file.read_text(encoding="utf-8"))
-        if others := [name for name in REMEMBERED if before.get(name) != settings[name]]:
+        others = [name for name in settings if before.get(name) != settings[name]]
+        if "clips" in others:
+            raise SerError(
+                f"{config.work} was begun with other recordings than those below {config.data}. "
+                "Give the same, or another work=FOLDER."
+            )
+        if others:
             told = ", ".join(f"{name} {before.get(name)}" for name in others)
             raise SerError(
                 f"{config.work} was begun with {told}. Give those settings, or another work=FOLDER."
             )
-        return cls(config)
+        return recipe
 
     def decoded(self, rows: Iterable[int]) -> list[int]:
         """Those of `rows` whose sound could be read."""
@@ -145,7 +158,12 @@ class Recipe:
         if target.exists():
             return target
         folders = {name: self.encoder(name, plan) for name in ENCODERS}
-        return self._whole(target, lambda folder: self._write_bundle(plan, folders, folder))
+        for answers in target.parent.glob("*.npz"):  # of weights that are gone
+            answers.unlink()
+        made = self._whole(target, lambda folder: self._write_bundle(plan, folders, folder))
+        # Or a bundle that is deleted would be made from it again, not anew.
+        (target.parent / FUSION / CHECKPOINT).unlink(missing_ok=True)
+        return made
 
     def encoder(self, name: str, plan: Plan) -> Path:
         """The folder of one trained encoder; RoBERTa is the same for all plans."""
@@ -260,7 +278,7 @@ class Recipe:
         module = FusionTraining(
             model, speech, encoders.roberta, Pairing(self.clips, lines), epochs * len(batches)
         )
-        pretrain(module, module.collate, batches, None, work / "fusion", epochs)
+        pretrain(module, module.collate, batches, None, work / FUSION, epochs)
         model.eval()
         module.store_embedding_means(batches)
         return model

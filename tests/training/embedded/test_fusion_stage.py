@@ -13,7 +13,10 @@ from ser.fusion import EncoderHead, EncoderOutput, FusionConfig, FusionModel
 from ser.pooling import AttentiveStatisticsPooling
 from training.corpora import Clip, Line
 from training.embedded.fusion_stage import (
+    ATTRIBUTE_WEIGHT,
     BRANCH_DROPOUT,
+    CLASS_WEIGHT,
+    INTENSITY_WEIGHT,
     NO_VOICE,
     FusionTraining,
     intensity_loss,
@@ -135,12 +138,19 @@ def test_words_are_to_be_told_as_written_and_a_contradiction_by_its_share(
     assert attributes == pytest.approx([4.5 + 0.5 * 0.2, 3, 4])
 
 
-def test_a_step_learns_from_classes_and_ratings(training: FusionTraining) -> None:
-    training.log_dict = lambda *_, **__: None  # type: ignore[method-assign]
+def test_a_step_learns_from_classes_attributes_and_intensity(training: FusionTraining) -> None:
+    logged: dict[str, torch.Tensor] = {}
+    training.log_dict = lambda told, **_: logged.update(told)  # type: ignore[method-assign]
     batch = training.collate([Draw(0, 0, seed) for seed in range(64)])
     assert {0.0, 1.0} == {round(float(total), 4) for total in batch["classes"].sum(dim=1)}
     training.train()
     loss = training.training_step(batch, 0)
+    weights = {
+        "classes": CLASS_WEIGHT, "attributes": ATTRIBUTE_WEIGHT, "intensity": INTENSITY_WEIGHT,
+    }  # fmt: skip
+    assert all(value > 0 for value in logged.values())
+    total = sum(weight * float(logged[name].detach()) for name, weight in weights.items())
+    assert float(loss.detach()) == pytest.approx(total)
     loss.backward()
     assert all(p.grad is not None for p in training.model.parameters() if p.requires_grad)
 

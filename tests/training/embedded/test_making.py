@@ -1,10 +1,12 @@
 """What is trained already is not trained again, least of all to measure the bundle."""
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ser.bundle import EMBEDDED, METRICS
 from ser.errors import SerError
 from tests.conftest import REPOSITORY
 from training.embedded import making
@@ -20,6 +22,8 @@ PLANS = [*(f"fold{number}" for number in range(5)), "ravdess-to-nemo", "nemo-to-
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> EmbeddedConfig:
     """Settings whose corpora are empty and whose work has not begun."""
     monkeypatch.setattr(Recipe, "clips", [])
+    kept = json.loads((EMBEDDED / METRICS).read_text())["kept_out"]
+    monkeypatch.setattr(making, "kept_out", lambda *_: kept)
     monkeypatch.setattr(making, "folds", lambda _: [Plan(n, (), ()) for n in PLANS[:5]])
     file = REPOSITORY / "training" / "configs" / "embedded.yaml"
     return EmbeddedConfig.read(file, [f"data={tmp_path}", f"work={tmp_path / 'work'}"])
@@ -73,6 +77,24 @@ def test_the_folds_alone_need_no_way_across(
     folds_only = config.model_copy(update={"measure": "folds"})
     making.evaluate_bundle(folds_only)
     assert measured == [folds_only]
+
+
+def test_a_bundle_is_not_measured_on_speakers_whom_it_may_have_heard(
+    config: EmbeddedConfig, measured: list[EmbeddedConfig], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(making, "kept_out", lambda *_: {"ravdess": ["01"]})
+    with pytest.raises(SerError, match=r"holds other recordings than .* was made from: "):
+        making.evaluate_bundle(config.model_copy(update={"measure": "shipped"}))
+    assert not measured
+
+
+def test_a_folder_that_is_no_bundle_is_never_replaced(
+    config: EmbeddedConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "thesis.txt").touch()
+    with pytest.raises(SerError, match="is no bundle, and would be replaced: give bundle=FOLDER"):
+        making.make_bundle(config.model_copy(update={"bundle": tmp_path}))
+    assert (tmp_path / "thesis.txt").exists()
 
 
 def test_without_cross_validation_nothing_below_work_is_needed(
