@@ -56,10 +56,9 @@ def write_card(metrics: Figures, bundle: Path) -> str:
     held = metrics["held_out"]
     widest = metrics.get("cv", held)  # the figures of most speakers
     classes = list(dict.fromkeys(c for name in CORPORA for c in held[name]["recall"]))
-    files = [path for path in bundle.rglob("*") if path.is_file()]
     text = held["text"]
     return TEMPLATE.read_text(encoding="utf-8").format(
-        megabytes=sum(path.stat().st_size for path in files) / 1e6,
+        megabytes=sum(path.stat().st_size for path in bundle.rglob("*.safetensors")) / 1e6,
         classes=", ".join(classes),
         cv=folds_part(metrics["cv"]) if "cv" in metrics else "",
         held_out=quality_table(held, CORPORA),
