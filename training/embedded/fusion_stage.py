@@ -30,7 +30,9 @@ RATED_WEIGHT = 4.0  # of EmoBank's ratings, which differ little from line to lin
 TAUGHT = 0.5  # share of the encoders' own answers in the voice's part of the classes' target
 NO_VOICE = -1  # in place of a class
 BRANCH_DROPOUT = 0.1
-VOICE_DROPOUT = 0.3  # of the values in frames of voices: their encoders know these speakers
+VOICE_DROPOUT = 0.3
+"""Of the values in frames of voices, whose encoders know these speakers. It also makes the pooled
+deviations half as large again as in serving; dropping whole channels instead did no better."""
 AROUSAL = ATTRIBUTES.index("arousal")
 Batch = dict[str, Any]
 Frames = dict[str, tuple[Tensor, Tensor]]
