@@ -54,15 +54,14 @@ def conditions(esc10: Path) -> dict[str, Condition]:
         random = copy_generator(TEST_SEED, clip.id, 1)
         return reverberate(samples, rooms[int(random.integers(len(rooms)))])
 
-    changes: tuple[Condition, ...] = (
-        noisy,
-        in_room,
-        lambda _, samples: samples * 10 ** (-20 / 20),
-        lambda _, samples: np.clip(samples * 10 ** (6 / 20), -1, 1),
-        lambda _, samples: through_telephone(samples),
-        lambda _, samples: as_mp3(samples),
-    )
-    return dict(zip(CONDITIONS, changes, strict=True))
+    return {
+        "noise_10_db": noisy,
+        "room": in_room,
+        "level_minus_20_db": lambda _, samples: samples * 10 ** (-20 / 20),
+        "level_plus_6_db": lambda _, samples: np.clip(samples * 10 ** (6 / 20), -1, 1),
+        "telephone_8_khz": lambda _, samples: through_telephone(samples),
+        "mp3_32_kbit_s": lambda _, samples: as_mp3(samples),
+    }
 
 
 def as_mp3(samples: np.ndarray) -> np.ndarray:

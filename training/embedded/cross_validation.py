@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -31,9 +32,17 @@ def ways_across(recipe: Recipe) -> list[Plan]:
     return [across(recipe.clips, source, target) for source, target in ways]
 
 
-def asked_of(plan: Plan) -> tuple[str, ...]:
-    """Which answers of a plan the figures need: files below its folder."""
+def has_answered(recipe: Recipe, plan: Plan) -> bool:
+    """Whether all answers of a plan are there that the figures need."""
+    return all(_file(recipe, plan, name).exists() for name in _asked(plan))
+
+
+def _asked(plan: Plan) -> tuple[str, ...]:
     return (ANSWERS, *CONDITIONS) if plan.name in FOLD_NAMES else (ANSWERS,)
+
+
+def _file(recipe: Recipe, plan: Plan, name: str) -> Path:
+    return recipe.config.work / plan.name / f"{name}.npz"
 
 
 def answers_of(recipe: Recipe, plan: Plan, name: str = ANSWERS) -> Answers:
@@ -41,7 +50,7 @@ def answers_of(recipe: Recipe, plan: Plan, name: str = ANSWERS) -> Answers:
 
     `name` may be a condition; under it only those of RAVDESS are asked.
     """
-    path = recipe.config.work / plan.name / f"{name}.npz"
+    path = _file(recipe, plan, name)
     if not path.exists():
         recognizer = Recognizer.from_pretrained(recipe.bundle(plan), device="cpu", transcriber=None)
         clips, rows = recipe.clips, recipe.decoded(plan.tests)
@@ -57,7 +66,7 @@ def answers_of(recipe: Recipe, plan: Plan, name: str = ANSWERS) -> Answers:
 
 def ask_plan(recipe: Recipe, plan: Plan) -> None:
     """Have all answers of a plan that the figures need."""
-    for name in asked_of(plan):
+    for name in _asked(plan):
         answers_of(recipe, plan, name)
 
 

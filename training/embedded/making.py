@@ -18,8 +18,8 @@ from training.embedded.config import EmbeddedConfig
 from training.embedded.cross_validation import (
     answers_of,
     ask_plan,
-    asked_of,
     cross_validation,
+    has_answered,
     temperature_without,
     ways_across,
 )
@@ -75,7 +75,7 @@ def train_side_by_side(recipe: Recipe, plans: Sequence[Plan]) -> None:
     needed = measured or [shipped]
     last: Callable[[EmbeddedConfig, Plan], None] = _answers if measured else _bundle
     _ = recipe.mels  # which all of them read
-    left = [plan for plan in needed if plan == shipped or not _is_trained(config, plan)]
+    left = [plan for plan in needed if plan == shipped or not _is_trained(recipe, plan)]
     voices = [partial(_encoder, config, plan, name) for name in VOICES for plan in left]
     words = partial(_encoder, config, plans[0], "roberta")  # the same for all plans
     bundles = [partial(last, config, plan) for plan in needed]
@@ -111,7 +111,7 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     recipe = Recipe(config)
     in_folds = folds(recipe.clips)
     plans = measured_plans(recipe, in_folds)
-    if lacking := [plan.name for plan in plans if not _is_trained(config, plan)]:
+    if lacking := [plan.name for plan in plans if not _is_trained(recipe, plan)]:
         raise SerError(
             f"{config.work} has neither answers nor weights of {', '.join(lacking)}: run "
             "`python -m training embedded` with these settings first, or give measure=shipped."
@@ -125,11 +125,9 @@ def evaluate_bundle(config: EmbeddedConfig) -> None:
     measure_bundle(config)
 
 
-def _is_trained(config: EmbeddedConfig, plan: Plan) -> bool:
-    folder = config.work / plan.name
-    return (folder / BUNDLE).exists() or all(
-        (folder / f"{name}.npz").exists() for name in asked_of(plan)
-    )
+def _is_trained(recipe: Recipe, plan: Plan) -> bool:
+    made = recipe.config.work / plan.name / BUNDLE
+    return made.exists() or has_answered(recipe, plan)
 
 
 def measure_bundle(config: EmbeddedConfig) -> None:

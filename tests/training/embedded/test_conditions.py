@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.corpora import Clip
-from training.embedded.conditions import SNR_DB, as_mp3, conditions
+from training.embedded.conditions import CONDITIONS, SNR_DB, as_mp3, conditions
 
 CLIP = Clip(Path("a.wav"), "ravdess", "01", "sad")
 
@@ -31,6 +31,7 @@ def test_mp3_keeps_length_and_place() -> None:
 
 def test_noise_level_and_telephone_do_what_they_say(data_dir: Path) -> None:
     change = conditions(data_dir / "esc10")
+    assert tuple(change) == CONDITIONS
     sound = tone(440)
     noisy = change["noise_10_db"](CLIP, sound)
     assert 10 * np.log10(power(sound) / power(noisy - sound)) == pytest.approx(SNR_DB, abs=0.01)
